@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// KvmSharp only; no upstream counterpart.
+return 2;
