@@ -362,7 +362,7 @@ namespace KvmSharp.Annotations
     }
 
     /// <summary>The result may encode an error and is tested before use.</summary>
-    [AttributeUsage(AttributeTargets.Method | AttributeTargets.Property | AttributeTargets.ReturnValue | AttributeTargets.Delegate, AllowMultiple = false, Inherited = false)]
+    [AttributeUsage(AttributeTargets.Method | AttributeTargets.Property | AttributeTargets.ReturnValue | AttributeTargets.Delegate | AttributeTargets.Parameter, AllowMultiple = false, Inherited = false)]
     public sealed class ErrorPointerAttribute : Attribute
     {
     }
