@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// KvmSharp only; no upstream counterpart.
+
+class Gate
+{
+    public static readonly KMutex Mu = new();
+
+    [MustHold("Mu")]
+    public Gate()
+    {
+    }
+
+    [MustHold("Mu")]
+    public int this[int i] => i;
+
+    [MustHold("Mu")]
+    public int Level { get; set; }
+
+    [MustHold("Mu")]
+    public static Gate operator +(Gate a, Gate b) => a;
+
+    [MustHold("Mu")]
+    public static implicit operator int(Gate g) => 1;
+}
+
+class User
+{
+    void M(Gate g)
+    {
+        Use(new Gate()); // KS1003
+        UseInt(g[1]); // KS1003
+        UseInt(g.Level); // KS1003
+        g.Level = 2; // KS1003
+        Use(g + g); // KS1003
+        UseInt(g); // KS1003
+    }
+}
