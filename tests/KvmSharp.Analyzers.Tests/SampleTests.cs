@@ -4,7 +4,6 @@
 using System.Collections.Immutable;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
-using Microsoft.CodeAnalysis.Diagnostics;
 
 namespace KvmSharp.Analyzers.Tests;
 
@@ -45,6 +44,5 @@ public sealed class SampleTests
     private static CSharpCompilation Compile(Sample sample)
         => Verifier.Compile(sample, ("Prelude.cs", Resources.Read("Samples/Prelude.cs")));
 
-    private static DiagnosticAnalyzer Analyzer()
-        => (DiagnosticAnalyzer)Activator.CreateInstance(Type.GetType("KvmSharp.Analyzers.KvmSharpAnalyzer, KvmSharp.Analyzers", throwOnError: true)!)!;
+    private static KvmSharpAnalyzer Analyzer() => new();
 }
