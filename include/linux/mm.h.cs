@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Mirrors include/linux/mm.h, Linux 6.18.
+namespace Linux;
+
+/// <summary>Result of a fault handler, with Linux's bit values.</summary>
+[Flags]
+internal enum vm_fault_t : uint
+{
+    NONE = 0,
+    VM_FAULT_OOM = 0x000001,
+    VM_FAULT_SIGBUS = 0x000002,
+    VM_FAULT_MAJOR = 0x000004,
+    VM_FAULT_HWPOISON = 0x000010,
+    VM_FAULT_HWPOISON_LARGE = 0x000020,
+    VM_FAULT_SIGSEGV = 0x000040,
+    VM_FAULT_NOPAGE = 0x000100,
+    VM_FAULT_LOCKED = 0x000200,
+    VM_FAULT_RETRY = 0x000400,
+    VM_FAULT_FALLBACK = 0x000800,
+    VM_FAULT_DONE_COW = 0x001000,
+    VM_FAULT_COMPLETED = 0x004000,
+    VM_FAULT_ERROR = VM_FAULT_OOM | VM_FAULT_SIGBUS | VM_FAULT_SIGSEGV | VM_FAULT_HWPOISON | VM_FAULT_HWPOISON_LARGE | VM_FAULT_FALLBACK,
+}
+
+[Flags]
+internal enum fault_flag : uint
+{
+    NONE = 0,
+    FAULT_FLAG_WRITE = 1 << 0,
+    FAULT_FLAG_MKWRITE = 1 << 1,
+    FAULT_FLAG_ALLOW_RETRY = 1 << 2,
+    FAULT_FLAG_RETRY_NOWAIT = 1 << 3,
+    FAULT_FLAG_KILLABLE = 1 << 4,
+    FAULT_FLAG_TRIED = 1 << 5,
+    FAULT_FLAG_USER = 1 << 6,
+    FAULT_FLAG_REMOTE = 1 << 7,
+    FAULT_FLAG_INSTRUCTION = 1 << 8,
+    FAULT_FLAG_INTERRUPTIBLE = 1 << 9,
+    FAULT_FLAG_UNSHARE = 1 << 10,
+}
+
+/// <summary>One page fault on its way through the handlers.</summary>
+internal ref struct vm_fault
+{
+    internal vm_area_struct vma;
+    internal gfp_t gfp_mask;
+
+    /// <summary>Page index in the file (or in the anonymous area's numbering).</summary>
+    internal pgoff_t pgoff;
+
+    /// <summary>Faulting address, rounded down to the page.</summary>
+    internal ulong address;
+    internal ulong real_address;
+    internal fault_flag flags;
+
+    /// <summary>Page that the handler found, with a reference held for the caller.</summary>
+    internal page page;
+    internal page cow_page;
+
+    /// <summary>The page-table entry as seen when the fault began.</summary>
+    internal pte_t orig_pte;
+
+    /// <summary>Physical address of the page-table entry; 0 while its table does not exist.</summary>
+    internal ulong pte;
+}
+
+internal delegate vm_fault_t fault_t(ref vm_fault vmf);
+
+internal delegate void vma_fn_t(vm_area_struct vma);
+
+internal delegate int vma_int_fn_t(vm_area_struct vma);
+
+internal delegate int vma_split_t(vm_area_struct vma, ulong addr);
+
+internal delegate int set_policy_t(vm_area_struct vma, mempolicy? mpol);
+
+internal delegate mempolicy? get_policy_t(vm_area_struct vma, ulong addr, out pgoff_t ilx);
+
+internal delegate string? vma_name_t(vm_area_struct vma);
+
+internal sealed class vm_operations_struct
+{
+    internal vma_fn_t? open { get; init; }
+
+    internal vma_fn_t? close { get; init; }
+
+    internal vma_split_t? may_split { get; init; }
+
+    internal vma_int_fn_t? mremap { get; init; }
+
+    internal fault_t? fault { get; init; }
+
+    internal fault_t? page_mkwrite { get; init; }
+
+    internal set_policy_t? set_policy { get; init; }
+
+    internal get_policy_t? get_policy { get; init; }
+
+    internal vma_name_t? name { get; init; }
+}
+
+internal static unsafe partial class MmH
+{
+    internal const int PAGE_SHIFT = 12;
+    internal const ulong PAGE_SIZE = 1UL << PAGE_SHIFT;
+    internal const ulong PAGE_MASK = ~(PAGE_SIZE - 1);
+
+    internal const ulong VM_NONE = 0;
+    internal const ulong VM_READ = 0x00000001;
+    internal const ulong VM_WRITE = 0x00000002;
+    internal const ulong VM_EXEC = 0x00000004;
+    internal const ulong VM_SHARED = 0x00000008;
+    internal const ulong VM_MAYREAD = 0x00000010;
+    internal const ulong VM_MAYWRITE = 0x00000020;
+    internal const ulong VM_MAYEXEC = 0x00000040;
+    internal const ulong VM_MAYSHARE = 0x00000080;
+    internal const ulong VM_GROWSDOWN = 0x00000100;
+    internal const ulong VM_UFFD_MISSING = 0x00000200;
+    internal const ulong VM_PFNMAP = 0x00000400;
+    internal const ulong VM_MAYBE_GUARD = 0x00000800;
+    internal const ulong VM_UFFD_WP = 0x00001000;
+    internal const ulong VM_LOCKED = 0x00002000;
+    internal const ulong VM_IO = 0x00004000;
+    internal const ulong VM_SEQ_READ = 0x00008000;
+    internal const ulong VM_RAND_READ = 0x00010000;
+    internal const ulong VM_DONTCOPY = 0x00020000;
+    internal const ulong VM_DONTEXPAND = 0x00040000;
+    internal const ulong VM_LOCKONFAULT = 0x00080000;
+    internal const ulong VM_ACCOUNT = 0x00100000;
+    internal const ulong VM_NORESERVE = 0x00200000;
+    internal const ulong VM_HUGETLB = 0x00400000;
+    internal const ulong VM_SYNC = 0x00800000;
+    internal const ulong VM_WIPEONFORK = 0x02000000;
+    internal const ulong VM_DONTDUMP = 0x04000000;
+    internal const ulong VM_SOFTDIRTY = 0x08000000;
+    internal const ulong VM_MIXEDMAP = 0x10000000;
+    internal const ulong VM_HUGEPAGE = 0x20000000;
+    internal const ulong VM_NOHUGEPAGE = 0x40000000;
+    internal const ulong VM_MERGEABLE = 0x80000000;
+    internal const ulong VM_DROPPABLE = 1UL << 40;
+    internal const ulong VM_ACCESS_FLAGS = VM_READ | VM_WRITE | VM_EXEC;
+    internal const ulong VM_SPECIAL = VM_IO | VM_DONTEXPAND | VM_PFNMAP | VM_MIXEDMAP;
+    internal const ulong VM_LOCKED_MASK = VM_LOCKED | VM_LOCKONFAULT;
+
+    internal const int GUP_PIN_COUNTING_BIAS = 1 << 10;
+
+    internal static bool PAGE_ALIGNED(ulong addr) => (addr & (PAGE_SIZE - 1)) == 0;
+
+    internal static bool PAGE_ALIGNED(long addr) => PAGE_ALIGNED((ulong)addr);
+
+    internal static ulong PAGE_ALIGN(ulong addr) => (addr + PAGE_SIZE - 1) & PAGE_MASK;
+
+    internal static folio page_folio(page page)
+    {
+        PageFrame* frame = page.Frame;
+        return ((ulong)frame->next & 1) != 0 && frame->page_type != PGTY_buddy ? new folio((PageFrame*)((ulong)frame->next & ~1UL)) : new folio(frame);
+    }
+
+    internal static int folio_order(folio folio) => folio_test_large(folio) ? folio.Frame->order : 0;
+
+    internal static long folio_nr_pages(folio folio) => 1L << folio_order(folio);
+
+    internal static ulong folio_size(folio folio) => PAGE_SIZE << folio_order(folio);
+
+    internal static page folio_page(folio folio, ulong n) => new(folio.Frame + n);
+
+    internal static folio pfn_folio(Kernel kernel, ulong pfn) => page_folio(pfn_to_page(kernel, pfn));
+
+    internal static int folio_ref_count(folio folio) => Volatile.Read(ref folio.Frame->_refcount);
+
+    internal static bool folio_mapped(folio folio) => Volatile.Read(ref folio.Frame->_mapcount) >= 0;
+
+    internal static int folio_mapcount(folio folio) => Volatile.Read(ref folio.Frame->_mapcount) + 1;
+
+    internal static bool folio_maybe_dma_pinned(folio folio) => folio_ref_count(folio) >= GUP_PIN_COUNTING_BIAS;
+
+    /// <summary>Kernel virtual address of the page in the direct map, whether or not an entry is present there.</summary>
+    internal static ulong page_address(page page) => page_kernel(page).arch.PAGE_OFFSET + (page_to_pfn(page) << PAGE_SHIFT) - page_kernel(page).arch.PHYS_OFFSET;
+
+    internal static ulong folio_address(folio folio) => page_address(folio.page);
+
+    internal static vm_fault_t vmf_error(int err) => err switch
+    {
+        -ENOMEM => vm_fault_t.VM_FAULT_OOM,
+        -EHWPOISON => vm_fault_t.VM_FAULT_HWPOISON,
+        _ => vm_fault_t.VM_FAULT_SIGBUS,
+    };
+}
+
+/// <summary>One area of an address space: half-open byte range, flags, file and offset. Changed under mmap_lock held for writing.</summary>
+internal sealed partial class vm_area_struct
+{
+    internal vm_area_struct(mm_struct mm) => vm_mm = mm;
+
+    internal readonly mm_struct vm_mm;
+    internal ulong vm_start;
+    internal ulong vm_end;
+    internal ulong vm_flags;
+    internal pgprot_t vm_page_prot;
+
+    /// <summary>Page index in the file at vm_start; for anonymous areas the address it had when first mapped, in pages.</summary>
+    internal pgoff_t vm_pgoff;
+    internal file? vm_file;
+    internal vm_operations_struct? vm_ops;
+    internal anon_vma? anon_vma;
+    internal object? vm_private_data;
+    internal mempolicy? vm_policy;
+    internal string? anon_name;
+}
+
+/// <summary>An address space.</summary>
+internal sealed partial class mm_struct
+{
+    internal readonly Kernel kernel;
+
+    /// <summary>Physical address of the top-level page table.</summary>
+    internal ulong pgd;
+
+    /// <summary>Areas, faults and everything about them.</summary>
+    internal readonly rw_semaphore mmap_lock;
+
+    /// <summary>Page-table entries of this address space.</summary>
+    internal readonly spinlock_t page_table_lock;
+    internal int mm_users = 1;
+    internal int mm_count = 1;
+
+    /// <summary>Pages in areas with VM_LOCKED, plus what io_uring and others charged. Under mmap_lock for writing.</summary>
+    internal ulong locked_vm;
+    internal ulong total_vm;
+    internal ulong data_vm;
+    internal long pinned_vm;
+    internal ulong def_flags;
+    internal int map_count;
+
+    /// <summary>MMU notifiers; null until the first one registers.</summary>
+    internal mmu_notifier_subscriptions? notifier_subscriptions;
+
+    /// <summary>What the architecture keeps per address space (ASID, generation).</summary>
+    internal object? context;
+}
