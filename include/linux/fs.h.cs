@@ -247,6 +247,9 @@ internal sealed partial class inode
     internal file_operations i_fop = new();
     internal object? i_private;
     internal ulong i_version;
+
+    /// <summary>S_ANON_INODE: made by an anonymous-inode helper; generic requests about sizes do not apply.</summary>
+    internal bool IS_ANON_FILE;
 }
 
 /// <summary>An open file. Counted: <c>get_file</c>/<c>fput</c>.</summary>

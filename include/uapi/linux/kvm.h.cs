@@ -64,10 +64,15 @@ internal static class UapiKvm
     internal const int KVM_CAP_MAX_VCPUS = 66;
     internal const int KVM_CAP_READONLY_MEM = 81;
     internal const int KVM_CAP_ENABLE_CAP_VM = 98;
+    internal const int KVM_CAP_CHECK_EXTENSION_VM = 105;
     internal const int KVM_CAP_MULTI_ADDRESS_SPACE = 118;
     internal const int KVM_CAP_MAX_VCPU_ID = 128;
     internal const int KVM_CAP_IMMEDIATE_EXIT = 136;
     internal const int KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 = 168;
+    internal const int KVM_CAP_HALT_POLL = 182;
+    internal const int KVM_CAP_DIRTY_LOG_RING = 192;
+    internal const int KVM_CAP_VM_DISABLE_NX_HUGE_PAGES = 220;
+    internal const int KVM_CAP_DIRTY_LOG_RING_ACQ_REL = 223;
     internal const int KVM_CAP_USER_MEMORY2 = 231;
     internal const int KVM_CAP_MEMORY_FAULT_INFO = 232;
     internal const int KVM_CAP_MEMORY_ATTRIBUTES = 233;
