@@ -47,25 +47,25 @@ internal static class AnonInodes
     /// <summary>A file on the shared anonymous inode.</summary>
     [ErrorPointer]
     [return: ReturnsReference]
-    internal static ErrPtr<file> anon_inode_getfile(Kernel kernel, string name, file_operations fops, object? priv, uint flags) =>
+    internal static ErrPtr<@file> anon_inode_getfile(Kernel kernel, string name, file_operations fops, object? priv, uint flags) =>
         __anon_inode_getfile(kernel, name, fops, priv, flags, make_inode: false);
 
     /// <summary>A file on an inode of its own.</summary>
     [ErrorPointer]
     [return: ReturnsReference]
-    internal static ErrPtr<file> anon_inode_create_getfile(Kernel kernel, string name, file_operations fops, object? priv, uint flags) =>
+    internal static ErrPtr<@file> anon_inode_create_getfile(Kernel kernel, string name, file_operations fops, object? priv, uint flags) =>
         __anon_inode_getfile(kernel, name, fops, priv, flags, make_inode: true);
 
     [ErrorPointer]
     [return: ReturnsReference]
-    private static ErrPtr<file> __anon_inode_getfile(Kernel kernel, string name, file_operations fops, object? priv, uint flags, bool make_inode)
+    private static ErrPtr<@file> __anon_inode_getfile(Kernel kernel, string name, file_operations fops, object? priv, uint flags, bool make_inode)
     {
         inode inode;
         if (make_inode)
         {
             ErrPtr<inode> made = anon_inode_make_secure_inode(kernel, name, null);
             if (IS_ERR(made))
-                return ERR_PTR<file>(PTR_ERR(made));
+                return ERR_PTR<@file>(PTR_ERR(made));
             inode = made.Value;
         }
         else
@@ -74,8 +74,8 @@ internal static class AnonInodes
             ihold(inode);
         }
 
-        ErrPtr<file> file = alloc_file_pseudo(inode, "anon_inode:" + name, flags & (O_ACCMODE | O_NONBLOCK), fops);
-        if (IS_ERR(file))
+        ErrPtr<@file> file = alloc_file_pseudo(inode, "anon_inode:" + name, flags & (O_ACCMODE | O_NONBLOCK), fops);
+        if (IS_ERR(@file))
         {
             iput(inode);
             return file;

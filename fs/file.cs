@@ -8,7 +8,7 @@ internal sealed class files_struct
     internal files_struct(Kernel kernel)
     {
         this.kernel = kernel;
-        file_lock = new spinlock_t(kernel, "&files->file_lock");
+        file_lock = new spinlock_t("&files->file_lock");
     }
 
     internal readonly Kernel kernel;
@@ -19,7 +19,7 @@ internal sealed class files_struct
     internal readonly spinlock_t file_lock;
 
     /// <summary>Open files by descriptor. A reader may see an older, smaller array; entries are moved before the array is published.</summary>
-    internal file?[] fd = new file?[64];
+    internal @file?[] fd = new @file?[64];
 
     [GuardedBy(nameof(file_lock))]
     internal ulong[] open_fds = new ulong[1];
@@ -42,7 +42,7 @@ internal static class File
 {
     /// <summary>Adds a reference if the count is not zero.</summary>
     [CondAcquires(true)]
-    internal static bool file_ref_get(file file)
+    internal static bool file_ref_get(@file file)
     {
         long count = Volatile.Read(ref file.f_ref);
         while (count > 0)
@@ -58,7 +58,7 @@ internal static class File
 
     /// <summary>Another reference for someone who has one already.</summary>
     [return: ReturnsReference]
-    internal static file get_file([AcquiresReference] file file)
+    internal static @file get_file([AcquiresReference] @file file)
     {
         WARN_ON_ONCE(Interlocked.Increment(ref file.f_ref) <= 1);
         return file;
@@ -68,37 +68,37 @@ internal static class File
     /// The file in a field that another task may clear or replace: takes a reference only if the file is alive and the field still names it.
     /// </summary>
     [return: ReturnsReference]
-    internal static file? get_file_active(ref file? f)
+    internal static @file? get_file_active(ref @file? f)
     {
         rcu_read_lock();
-        file? file = Volatile.Read(ref f);
-        if (file is not null && !file_ref_get(file))
+        @file? file = Volatile.Read(ref f);
+        if (file is not null && !file_ref_get(@file))
             file = null;
         rcu_read_unlock();
 
         if (file is null || file == Volatile.Read(ref f))
             return file;
-        fput(file);
+        fput(@file);
         return null;
     }
 
     /// <summary>The open file behind a descriptor, with a reference; null for a closed one or one opened with O_PATH.</summary>
     [return: ReturnsReference]
-    internal static file? fget(uint fd) => __fget(fd, FMODE_PATH);
+    internal static @file? fget(uint fd) => __fget(fd, FMODE_PATH);
 
     [return: ReturnsReference]
-    internal static file? fget_raw(uint fd) => __fget(fd, 0);
+    internal static @file? fget_raw(uint fd) => __fget(fd, 0);
 
     [return: ReturnsReference]
-    private static file? __fget(uint fd, uint mask)
+    private static @file? __fget(uint fd, uint mask)
     {
         files_struct files = current.files!;
         while (true)
         {
             rcu_read_lock();
-            file?[] fdt = Volatile.Read(ref files.fd);
-            file? file = fd < fdt.Length ? Volatile.Read(ref fdt[fd]) : null;
-            bool got = file is not null && file_ref_get(file);
+            @file?[] fdt = Volatile.Read(ref files.fd);
+            @file? file = fd < fdt.Length ? Volatile.Read(ref fdt[fd]) : null;
+            bool got = file is not null && file_ref_get(@file);
             rcu_read_unlock();
             if (file is null)
                 return null;
@@ -108,11 +108,11 @@ internal static class File
             {
                 if ((file.f_mode & mask) == 0)
                     return file;
-                fput(file);
+                fput(@file);
                 return null;
             }
 
-            fput(file);
+            fput(@file);
         }
     }
 
@@ -152,7 +152,7 @@ internal static class File
     }
 
     /// <summary>Publishes the file under a reserved descriptor, which takes over the caller's reference.</summary>
-    internal static void fd_install(int fd, [ConsumesReference] file file)
+    internal static void fd_install(int fd, [ConsumesReference] @file file)
     {
         files_struct files = current.files!;
         BUG_ON(files.fd[fd] is not null);
@@ -164,15 +164,15 @@ internal static class File
     {
         files_struct files = current.files!;
         spin_lock(files.file_lock);
-        file? file = file_close_fd_locked(files, fd);
+        @file? file = file_close_fd_locked(files, fd);
         spin_unlock(files.file_lock);
-        return file is null ? -EBADF : filp_close(file);
+        return file is null ? -EBADF : filp_close(@file);
     }
 
-    internal static int filp_close([ConsumesReference] file file)
+    internal static int filp_close([ConsumesReference] @file file)
     {
-        int ret = file.f_op.flush?.Invoke(file) ?? 0;
-        fput(file);
+        int ret = file.f_op.flush?.Invoke(@file) ?? 0;
+        fput(@file);
         return ret;
     }
 
@@ -198,14 +198,14 @@ internal static class File
     {
         var newf = new files_struct(oldf.kernel);
         spin_lock(oldf.file_lock);
-        newf.fd = new file?[oldf.fd.Length];
+        newf.fd = new @file?[oldf.fd.Length];
         newf.open_fds = (ulong[])oldf.open_fds.Clone();
         newf.close_on_exec = (ulong[])oldf.close_on_exec.Clone();
         newf.next_fd = oldf.next_fd;
         for (int fd = 0; fd < oldf.fd.Length; fd++)
         {
             if (oldf.fd[fd] is { } file)
-                newf.fd[fd] = get_file(file);
+                newf.fd[fd] = get_file(@file);
             else
                 newf.open_fds[fd / 64] &= ~(1UL << (fd % 64));
         }
@@ -222,10 +222,10 @@ internal static class File
             if (!close_on_exec(fd))
                 continue;
             spin_lock(files.file_lock);
-            file? file = file_close_fd_locked(files, fd);
+            @file? file = file_close_fd_locked(files, fd);
             spin_unlock(files.file_lock);
             if (file is not null)
-                _ = filp_close(file);
+                _ = filp_close(@file);
         }
     }
 
@@ -243,19 +243,19 @@ internal static class File
             return;
         for (int fd = 0; fd < files.fd.Length; fd++)
         {
-            file? file = Interlocked.Exchange(ref files.fd[fd], null);
+            @file? file = Interlocked.Exchange(ref files.fd[fd], null);
             if (file is not null)
-                _ = filp_close(file);
+                _ = filp_close(@file);
         }
     }
 
     [MustHold("files.file_lock")]
     [return: ReturnsReference]
-    private static file? file_close_fd_locked(files_struct files, uint fd)
+    private static @file? file_close_fd_locked(files_struct files, uint fd)
     {
         if (fd >= files.fd.Length)
             return null;
-        file? file = files.fd[fd];
+        @file? file = files.fd[fd];
         if (file is null)
             return null;
         Volatile.Write(ref files.fd[fd], null);
@@ -288,7 +288,7 @@ internal static class File
         int size = files.fd.Length;
         while (size <= nr)
             size *= 2;
-        file?[] fd = new file?[size];
+        @file?[] fd = new @file?[size];
         files.fd.CopyTo(fd, 0);
         Array.Resize(ref files.open_fds, size / 64);
         Array.Resize(ref files.close_on_exec, size / 64);

@@ -18,59 +18,59 @@ internal static class FileTable
     /// <returns>The file, -ENFILE, or -ENOMEM.</returns>
     [ErrorPointer]
     [return: ReturnsReference]
-    internal static ErrPtr<file> alloc_file_pseudo(inode inode, string name, uint flags, file_operations fops)
+    internal static ErrPtr<@file> alloc_file_pseudo(inode inode, string name, uint flags, file_operations fops)
     {
         Kernel kernel = inode.kernel;
         if (Interlocked.Increment(ref kernel.nr_files) > kernel.files_stat_max_files)
         {
             Interlocked.Decrement(ref kernel.nr_files);
-            return ERR_PTR<file>(-ENFILE);
+            return ERR_PTR<@file>(-ENFILE);
         }
 
         if (should_fail(kernel, "filp_cachep"))
         {
             Interlocked.Decrement(ref kernel.nr_files);
-            return ERR_PTR<file>(-ENOMEM);
+            return ERR_PTR<@file>(-ENOMEM);
         }
 
-        var file = new file(kernel, inode, fops, OPEN_FMODE(flags), flags, name);
-        file_init_path(file);
+        var file = new @file(kernel, inode, fops, OPEN_FMODE(flags), flags, name);
+        file_init_path(@file);
         kernel.LiveFiles.Born(file, name);
         return file;
     }
 
     /// <summary>Drops a reference. The last one queues the release to the task's return to user mode, where no lock is held.</summary>
-    internal static void fput([DropsReference] file file)
+    internal static void fput([DropsReference] @file file)
     {
         long count = Interlocked.Decrement(ref file.f_ref);
         if (count > 0)
             return;
         BUG_ON(count < 0);
         task_struct task = current;
-        if ((task.flags & PF_KTHREAD) == 0 && task_work_add(task, new callback_head(static state => ____fput((file)state!), file), task_work_notify_mode.TWA_RESUME) == 0)
+        if ((task.flags & PF_KTHREAD) == 0 && task_work_add(task, new callback_head(static state => ____fput((@file)state!), file), task_work_notify_mode.TWA_RESUME) == 0)
             return;
-        delayed_fput(file);
+        delayed_fput(@file);
     }
 
-    private static void ____fput(file file) => __fput(file);
+    private static void ____fput(@file file) => __fput(@file);
 
     /// <summary>A kernel thread, or a task past the end of its task work, has no return to user mode: the release runs here.</summary>
-    private static void delayed_fput(file file) => __fput(file);
+    private static void delayed_fput(@file file) => __fput(@file);
 
-    private static void __fput(file file)
+    private static void __fput(@file file)
     {
         inode inode = file.f_inode;
         if ((file.f_mode & FMODE_OPENED) != 0)
             file.f_op.release?.Invoke(inode, file);
-        locks_remove_file(file);
-        file.kernel.LiveFiles.Died(file);
+        locks_remove_file(@file);
+        file.kernel.LiveFiles.Died(@file);
         Interlocked.Decrement(ref file.kernel.nr_files);
         iput(inode);
     }
 
     private static uint OPEN_FMODE(uint flags) => ((flags + 1) & O_ACCMODE) | (flags & O_PATH) >> 7;
 
-    private static void file_init_path(file file)
+    private static void file_init_path(@file file)
     {
         file_operations fop = file.f_op;
         if ((file.f_mode & FMODE_READ) != 0 && (fop.read is not null || fop.read_iter is not null))

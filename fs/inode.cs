@@ -38,10 +38,10 @@ internal static class Inode
 
     internal static void i_size_write(inode inode, long size) => Volatile.Write(ref inode.i_size, size);
 
-    internal static inode file_inode(file file) => file.f_inode;
+    internal static inode file_inode(@file file) => file.f_inode;
 
     /// <summary>Notes that the contents changed; times are not modelled, the version is.</summary>
-    internal static int file_modified(file file)
+    internal static int file_modified(@file file)
     {
         Interlocked.Increment(ref file.f_inode.i_version);
         return 0;

@@ -16,17 +16,17 @@ internal static class Ioctl
     [MightSleep]
     internal static long sys_ioctl(uint fd, uint cmd, ulong arg)
     {
-        file? file = fget(fd);
+        @file? file = fget(fd);
         if (file is null)
             return -EBADF;
         long error = do_vfs_ioctl(file, fd, cmd, arg);
         if (error == -ENOIOCTLCMD)
             error = vfs_ioctl(file, cmd, arg);
-        fput(file);
+        fput(@file);
         return error;
     }
 
-    private static long vfs_ioctl(file filp, uint cmd, ulong arg)
+    private static long vfs_ioctl(@file filp, uint cmd, ulong arg)
     {
         if (filp.f_op.unlocked_ioctl is not { } unlocked_ioctl)
             return -ENOTTY;
@@ -34,7 +34,7 @@ internal static class Ioctl
         return error == -ENOIOCTLCMD ? -ENOTTY : error;
     }
 
-    private static long do_vfs_ioctl(file filp, uint fd, uint cmd, ulong arg)
+    private static long do_vfs_ioctl(@file filp, uint fd, uint cmd, ulong arg)
     {
         inode inode = file_inode(filp);
         switch (cmd)

@@ -12,7 +12,7 @@ internal static class Open
     /// <summary>Checks everything that no file type decides for itself, in the order in which user space can tell it.</summary>
     [MustCheck]
     [MightSleep]
-    internal static int vfs_fallocate(file file, int mode, long offset, long len)
+    internal static int vfs_fallocate(@file file, int mode, long offset, long len)
     {
         if (offset < 0 || len <= 0)
             return -EINVAL;
@@ -41,7 +41,7 @@ internal static class Open
 
         if ((file.f_mode & FMODE_WRITE) == 0)
             return -EBADF;
-        uint type = file_inode(file).i_mode & S_IFMT;
+        uint type = file_inode(@file).i_mode & S_IFMT;
         if (type == S_IFIFO)
             return -ESPIPE;
         if (type == S_IFDIR)
@@ -57,17 +57,17 @@ internal static class Open
     [MightSleep]
     internal static int sys_fallocate(int fd, int mode, long offset, long len)
     {
-        file? file = fget((uint)fd);
+        @file? file = fget((uint)fd);
         if (file is null)
             return -EBADF;
         int error = vfs_fallocate(file, mode, offset, len);
-        fput(file);
+        fput(@file);
         return error;
     }
 
     [MustCheck]
     [MightSleep]
-    internal static int do_truncate(inode inode, long length, uint time_attrs, file? filp)
+    internal static int do_truncate(inode inode, long length, uint time_attrs, @file? filp)
     {
         if (length < 0)
             return -EINVAL;
@@ -82,9 +82,9 @@ internal static class Open
 
     [MustCheck]
     [MightSleep]
-    internal static int do_ftruncate(file file, long length)
+    internal static int do_ftruncate(@file file, long length)
     {
-        inode inode = file_inode(file);
+        inode inode = file_inode(@file);
         if ((inode.i_mode & S_IFMT) != S_IFREG || (file.f_mode & FMODE_WRITE) == 0)
             return -EINVAL;
         return do_truncate(inode, length, ATTR_MTIME | ATTR_CTIME, file);
@@ -96,11 +96,11 @@ internal static class Open
     {
         if (length < 0)
             return -EINVAL;
-        file? file = fget(fd);
+        @file? file = fget(fd);
         if (file is null)
             return -EBADF;
         int error = do_ftruncate(file, length);
-        fput(file);
+        fput(@file);
         return error;
     }
 

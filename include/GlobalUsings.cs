@@ -1,22 +1,56 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // KvmSharp only; no upstream counterpart.
 // What #include and the linker do in C: every translation unit's external functions are visible everywhere.
+#pragma warning disable IDE0005 // not every function is called in every state of the tree
 global using System.Diagnostics;
 global using System.Runtime.CompilerServices;
 global using System.Runtime.InteropServices;
 global using KvmSharp.Annotations;
 global using KvmSharp.Machine;
-
+global using static Linux.AtomicInstrumentedH;
+global using static Linux.BitopsAtomicH;
+global using static Linux.BugH;
+global using static Linux.Completion;
+global using static Linux.Core;
+global using static Linux.CurrentH;
 global using static Linux.ErrH;
 global using static Linux.Errno;
+global using static Linux.FaultInject;
 global using static Linux.GfpTypesH;
+global using static Linux.IrqflagsH;
+global using static Linux.KrefH;
+global using static Linux.Kthread;
 global using static Linux.KvmHostH;
 global using static Linux.KvmTypesH;
+global using static Linux.Lockdep;
+global using static Linux.LockdepH;
 global using static Linux.MemoryModelH;
 global using static Linux.MmH;
+global using static Linux.Mutex;
 global using static Linux.PageFlagsH;
 global using static Linux.PagemapH;
+global using static Linux.PercpuH;
 global using static Linux.PgtableH;
+global using static Linux.PreemptH;
+global using static Linux.Printk;
+global using static Linux.RcupdateH;
+global using static Linux.RcuwaitH;
+global using static Linux.Refcount;
+global using static Linux.RefcountH;
+global using static Linux.RwlockH;
+global using static Linux.Rwsem;
+global using static Linux.SchedH;
+global using static Linux.SeqlockH;
+global using static Linux.Signal;
+global using static Linux.SmpH;
+global using static Linux.SpinlockH;
+global using static Linux.Srcutree;
+global using static Linux.TaskWork;
+global using static Linux.Timer;
+global using static Linux.Tree;
 global using static Linux.UapiKvm;
-
+global using static Linux.Wait;
+global using static Linux.WaitBit;
+global using static Linux.WaitH;
 global using pgoff_t = ulong;
+global using raw_spinlock_t = Linux.spinlock_t;

@@ -29,6 +29,20 @@ internal sealed partial class Kernel : IDisposable
         this.log = new string?[Math.Max(1, this.config.LogEntries)];
     }
 
+    /// <summary>The silicon this kernel runs on.</summary>
+    internal Machine machine
+    {
+        get => field ?? throw new KernelOops("this kernel has no machine");
+        init;
+    }
+
+    /// <summary>The architecture, chosen at boot.</summary>
+    internal Arch arch
+    {
+        get => field ?? throw new KernelOops("this kernel has no architecture");
+        init;
+    }
+
     /// <summary>Number of simulated CPUs.</summary>
     internal int nr_cpu_ids => this.runqueues.Length;
 

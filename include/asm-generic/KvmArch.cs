@@ -15,7 +15,7 @@ internal abstract class KvmArch
 
     internal abstract int kvm_vm_ioctl_check_extension(Kernel kernel, kvm? kvm, long ext);
 
-    internal abstract long kvm_arch_vm_ioctl(file filp, uint ioctl, ulong arg);
+    internal abstract long kvm_arch_vm_ioctl(@file filp, uint ioctl, ulong arg);
 
     internal abstract int kvm_vm_ioctl_enable_cap(kvm kvm, ref kvm_enable_cap cap);
 
@@ -97,7 +97,7 @@ internal abstract class KvmArch
 
     internal abstract int kvm_arch_vcpu_ioctl_run(kvm_vcpu vcpu);
 
-    internal abstract long kvm_arch_vcpu_ioctl(file filp, uint ioctl, ulong arg);
+    internal abstract long kvm_arch_vcpu_ioctl(@file filp, uint ioctl, ulong arg);
 
     internal virtual long kvm_arch_vcpu_pre_fault_memory(kvm_vcpu vcpu, ref kvm_pre_fault_memory range) => -EOPNOTSUPP;
 

@@ -55,5 +55,5 @@ internal static class BugH
     [DoesNotReturn]
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Die(string what, string function, string file, int line) =>
-        throw new KernelOops($"kernel BUG at {Path.GetFileName(file)}:{line} in {function}(): {what}");
+        throw new KernelOops($"kernel BUG at {Path.GetFileName(@file)}:{line} in {function}(): {what}");
 }

@@ -2,32 +2,32 @@
 // Mirrors include/linux/fs.h, Linux 6.18.
 namespace Linux;
 
-internal delegate long llseek_t(file file, long offset, int whence);
+internal delegate long llseek_t(@file file, long offset, int whence);
 
-internal delegate nint read_t(file file, ulong buf, ulong count, ref long pos);
+internal delegate nint read_t(@file file, ulong buf, ulong count, ref long pos);
 
-internal delegate nint write_t(file file, ulong buf, ulong count, ref long pos);
+internal delegate nint write_t(@file file, ulong buf, ulong count, ref long pos);
 
-internal delegate long unlocked_ioctl_t(file file, uint cmd, ulong arg);
+internal delegate long unlocked_ioctl_t(@file file, uint cmd, ulong arg);
 
-internal delegate int file_mmap_t(file file, vm_area_struct vma);
+internal delegate int file_mmap_t(@file file, vm_area_struct vma);
 
-internal delegate int release_t(inode inode, file file);
+internal delegate int release_t(inode inode, @file file);
 
-internal delegate int open_t(inode inode, file file);
+internal delegate int open_t(inode inode, @file file);
 
-internal delegate int fsync_t(file file, long start, long end, int datasync);
+internal delegate int fsync_t(@file file, long start, long end, int datasync);
 
-internal delegate long fallocate_t(file file, int mode, long offset, long len);
+internal delegate long fallocate_t(@file file, int mode, long offset, long len);
 
-internal delegate uint poll_t(file file);
+internal delegate uint poll_t(@file file);
 
-internal delegate int flush_t(file file);
+internal delegate int flush_t(@file file);
 
 /// <summary>Kernel-side read and write of a file's contents, used by splice, sendfile and direct copies.</summary>
-internal delegate nint kernel_read_t(file file, Span<byte> buffer, ref long pos);
+internal delegate nint kernel_read_t(@file file, Span<byte> buffer, ref long pos);
 
-internal delegate nint kernel_write_t(file file, ReadOnlySpan<byte> buffer, ref long pos);
+internal delegate nint kernel_write_t(@file file, ReadOnlySpan<byte> buffer, ref long pos);
 
 /// <summary>Table of a file type's functions; a null entry is a function the type does not have, as a NULL pointer is in C.</summary>
 internal sealed class file_operations
@@ -148,7 +148,7 @@ internal struct iattr
     internal uint ia_uid;
     internal uint ia_gid;
     internal long ia_size;
-    internal file? ia_file;
+    internal @file? ia_file;
 }
 
 internal struct kstat
@@ -171,8 +171,8 @@ internal sealed partial class address_space
         this.host = host;
         kernel = host.kernel;
         i_pages = new xarray(kernel, "&xa->xa_lock");
-        invalidate_lock = new rw_semaphore(kernel, "mapping.invalidate_lock");
-        i_mmap_rwsem = new rw_semaphore(kernel, "&mapping->i_mmap_rwsem");
+        invalidate_lock = new rw_semaphore("mapping.invalidate_lock");
+        i_mmap_rwsem = new rw_semaphore("&mapping->i_mmap_rwsem");
         Id = kernel.mappings.Add(this);
     }
 
@@ -220,8 +220,8 @@ internal sealed partial class inode
         this.kernel = kernel;
         i_sb = sb;
         i_ino = (ulong)Interlocked.Increment(ref sb.next_ino);
-        i_rwsem = new rw_semaphore(kernel, "&sb->s_type->i_mutex_key");
-        i_lock = new spinlock_t(kernel, "&inode->i_lock");
+        i_rwsem = new rw_semaphore("&sb->s_type->i_mutex_key");
+        i_lock = new spinlock_t("&inode->i_lock");
         i_data = new address_space(this);
         i_mapping = i_data;
     }
@@ -254,9 +254,9 @@ internal sealed partial class inode
 
 /// <summary>An open file. Counted: <c>get_file</c>/<c>fput</c>.</summary>
 [RefCounted("get_file", "fput")]
-internal sealed partial class file
+internal sealed partial class @file
 {
-    internal file(Kernel kernel, inode inode, file_operations fops, uint mode, uint flags, string name)
+    internal @file(Kernel kernel, inode inode, file_operations fops, uint mode, uint flags, string name)
     {
         this.kernel = kernel;
         f_inode = inode;

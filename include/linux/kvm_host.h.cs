@@ -52,7 +52,7 @@ internal sealed class kvm_memory_slot
     /// a conditional reference and a second look.
     /// </summary>
     [BorrowsReference]
-    internal file? gmem_file;
+    internal @file? gmem_file;
     internal pgoff_t gmem_pgoff;
 }
 
@@ -81,12 +81,12 @@ internal sealed partial class kvm
     {
         this.kernel = kernel;
         this.arch_ops = arch_ops;
-        mmu_lock = new rwlock_t(kernel, "&kvm->mmu_lock");
-        slots_lock = new mutex(kernel, "&kvm->slots_lock");
-        slots_arch_lock = new mutex(kernel, "&kvm->slots_arch_lock");
-        @lock = new mutex(kernel, "&kvm->lock");
-        mn_invalidate_lock = new spinlock_t(kernel, "&kvm->mn_invalidate_lock");
-        gpc_lock = new spinlock_t(kernel, "&kvm->gpc_lock");
+        mmu_lock = new rwlock_t("&kvm->mmu_lock");
+        slots_lock = new mutex("&kvm->slots_lock");
+        slots_arch_lock = new mutex("&kvm->slots_arch_lock");
+        @lock = new mutex("&kvm->lock");
+        mn_invalidate_lock = new spinlock_t("&kvm->mn_invalidate_lock");
+        gpc_lock = new spinlock_t("&kvm->gpc_lock");
         srcu = new srcu_struct(kernel, "&kvm->srcu");
         mem_attr_array = new xarray(kernel, "&kvm->mem_attr_array");
     }
@@ -166,7 +166,7 @@ internal sealed partial class kvm_vcpu
     {
         this.kvm = kvm;
         vcpu_id = id;
-        mutex = new mutex(kvm.kernel, "&vcpu->mutex");
+        mutex = new mutex("&vcpu->mutex");
     }
 
     internal readonly kvm kvm;

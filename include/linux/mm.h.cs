@@ -200,7 +200,7 @@ internal sealed partial class vm_area_struct
 
     /// <summary>Page index in the file at vm_start; for anonymous areas the address it had when first mapped, in pages.</summary>
     internal pgoff_t vm_pgoff;
-    internal file? vm_file;
+    internal @file? vm_file;
     internal vm_operations_struct? vm_ops;
     internal anon_vma? anon_vma;
     internal object? vm_private_data;
@@ -211,6 +211,13 @@ internal sealed partial class vm_area_struct
 /// <summary>An address space.</summary>
 internal sealed partial class mm_struct
 {
+    internal mm_struct(Kernel kernel)
+    {
+        this.kernel = kernel;
+        mmap_lock = new rw_semaphore("&mm->mmap_lock");
+        page_table_lock = new spinlock_t("&mm->page_table_lock");
+    }
+
     internal readonly Kernel kernel;
 
     /// <summary>Physical address of the top-level page table.</summary>

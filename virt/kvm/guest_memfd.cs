@@ -250,7 +250,7 @@ internal static class GuestMemfd
     }
 
     [MightSleep]
-    private static long kvm_gmem_fallocate(file file, int mode, long offset, long len)
+    private static long kvm_gmem_fallocate(@file file, int mode, long offset, long len)
     {
         if ((mode & FallocH.FALLOC_FL_KEEP_SIZE) == 0)
             return -EOPNOTSUPP;
@@ -260,15 +260,15 @@ internal static class GuestMemfd
             return -EINVAL;
 
         long ret = (mode & FallocH.FALLOC_FL_PUNCH_HOLE) != 0
-            ? kvm_gmem_punch_hole(file_inode(file), offset, len)
-            : kvm_gmem_allocate(file_inode(file), offset, len);
+            ? kvm_gmem_punch_hole(file_inode(@file), offset, len)
+            : kvm_gmem_allocate(file_inode(@file), offset, len);
         if (ret == 0)
-            file_modified(file);
+            file_modified(@file);
         return ret;
     }
 
     [MightSleep]
-    private static int kvm_gmem_release(inode inode, file file)
+    private static int kvm_gmem_release(inode inode, @file file)
     {
         var gmem = (gmem_file)file.private_data!;
         kvm kvm = gmem.kvm;
@@ -302,7 +302,7 @@ internal static class GuestMemfd
 
     /// <summary>The slot's file with a reference, unless it is dying or gone.</summary>
     [return: ReturnsReference]
-    private static file? kvm_gmem_get_file(kvm_memory_slot slot)
+    private static @file? kvm_gmem_get_file(kvm_memory_slot slot)
     {
         // Not get_file_active(ref slot.gmem_file) alone would do: release stores NULL only after the last reference is gone.
         return get_file_active(ref slot.gmem_file);
@@ -345,9 +345,9 @@ internal static class GuestMemfd
         return ret;
     }
 
-    private static int kvm_gmem_mmap(file file, vm_area_struct vma)
+    private static int kvm_gmem_mmap(@file file, vm_area_struct vma)
     {
-        if (!kvm_gmem_supports_mmap(file_inode(file)))
+        if (!kvm_gmem_supports_mmap(file_inode(@file)))
             return -ENODEV;
         if ((vma.vm_flags & (VM_SHARED | VM_MAYSHARE)) != (VM_SHARED | VM_MAYSHARE))
             return -EINVAL;
@@ -405,16 +405,16 @@ internal static class GuestMemfd
         }
 
         var gmem = new gmem_file(kvm);
-        ErrPtr<file> made = anon_inode_create_getfile(kernel, "[kvm-gmem]", kvm_gmem_fops, gmem, O_RDWR);
+        ErrPtr<@file> made = anon_inode_create_getfile(kernel, "[kvm-gmem]", kvm_gmem_fops, gmem, O_RDWR);
         if (IS_ERR(made))
         {
             err = PTR_ERR(made);
             goto err_fd;
         }
 
-        file file = made.Value;
+        @file file = made.Value;
         file.f_flags |= O_LARGEFILE;
-        inode inode = file_inode(file);
+        inode inode = file_inode(@file);
         inode.i_private = new gmem_inode { flags = flags };
         inode.i_op = kvm_gmem_iops;
         inode.i_mapping.a_ops = kvm_gmem_aops;
@@ -456,7 +456,7 @@ internal static class GuestMemfd
     [MustHold("kvm.slots_lock")]
     internal static int kvm_gmem_bind(kvm kvm, kvm_memory_slot slot, uint fd, long offset)
     {
-        file? file = fget(fd);
+        @file? file = fget(fd);
         if (file is null)
             return -EBADF;
 
@@ -466,7 +466,7 @@ internal static class GuestMemfd
         var gmem = (gmem_file)file.private_data!;
         if (gmem.kvm != kvm)
             goto err;
-        inode inode = file_inode(file);
+        inode inode = file_inode(@file);
         long size = (long)(slot.npages << PAGE_SHIFT);
 
         // Both sides are signed, so the sum of a range that begins just below 2^63 turns negative and passes, as it does in 6.18.
@@ -495,7 +495,7 @@ internal static class GuestMemfd
 
         // The reference goes even on success: the file pins the VM, a slot must not pin the file.
     err:
-        fput(file);
+        fput(@file);
         return r;
     }
 
@@ -511,11 +511,11 @@ internal static class GuestMemfd
     internal static void kvm_gmem_unbind(kvm_memory_slot slot)
     {
         // Release clears the pointer under slots_lock: a slot without file has nothing to undo.
-        file? bound = Volatile.Read(ref slot.gmem_file);
+        @file? bound = Volatile.Read(ref slot.gmem_file);
         if (bound is null)
             return;
 
-        file? file = kvm_gmem_get_file(slot);
+        @file? file = kvm_gmem_get_file(slot);
         if (file is null)
         {
             // Release waits for slots_lock to do the same; it must not find this slot any more, since the slot is about to be freed.
@@ -526,19 +526,19 @@ internal static class GuestMemfd
         filemap_invalidate_lock(file.f_mapping);
         __kvm_gmem_unbind(slot, (gmem_file)file.private_data!);
         filemap_invalidate_unlock(file.f_mapping);
-        fput(file);
+        fput(@file);
     }
 
     /// <summary>The locked folio behind an index of a slot, with a reference.</summary>
     [ErrorPointer]
     [return: ReturnsReference]
     [MightSleep]
-    private static folio __kvm_gmem_get_pfn(file file, kvm_memory_slot slot, pgoff_t index, out kvm_pfn_t pfn, out int max_order)
+    private static folio __kvm_gmem_get_pfn(@file file, kvm_memory_slot slot, pgoff_t index, out kvm_pfn_t pfn, out int max_order)
     {
         pfn = default;
         max_order = 0;
         var gmem = (gmem_file)file.private_data!;
-        file? seen = Volatile.Read(ref slot.gmem_file);
+        @file? seen = Volatile.Read(ref slot.gmem_file);
         if (file != seen)
         {
             WARN_ON_ONCE(seen is not null);
@@ -552,7 +552,7 @@ internal static class GuestMemfd
             return folio.ERR_PTR(-EIO);
         }
 
-        folio folio = kvm_gmem_get_folio(file_inode(file), index);
+        folio folio = kvm_gmem_get_folio(file_inode(@file), index);
         if (IS_ERR(folio))
             return folio;
         if (folio_test_hwpoison(folio))
@@ -578,7 +578,7 @@ internal static class GuestMemfd
         pfn = default;
         page = default;
         max_order = 0;
-        file? file = kvm_gmem_get_file(slot);
+        @file? file = kvm_gmem_get_file(slot);
         if (file is null)
             return -EFAULT;
 
@@ -590,7 +590,7 @@ internal static class GuestMemfd
             goto @out;
         }
 
-        r = kvm_gmem_prepare_folio(kvm, slot, gfn, file_inode(file), folio);
+        r = kvm_gmem_prepare_folio(kvm, slot, gfn, file_inode(@file), folio);
         folio_unlock(folio);
         if (r == 0)
             page = folio_file_page(folio, index);
@@ -598,7 +598,7 @@ internal static class GuestMemfd
             folio_put(folio);
 
     @out:
-        fput(file);
+        fput(@file);
         return r;
     }
 }

@@ -163,7 +163,7 @@ internal static unsafe partial class KvmMain
     }
 
     [MightSleep]
-    private static int kvm_vm_release(inode inode, file filp)
+    private static int kvm_vm_release(inode inode, @file filp)
     {
         kvm_put_kvm((kvm)filp.private_data!);
         return 0;
@@ -392,10 +392,10 @@ internal static unsafe partial class KvmMain
         }
 
         kvm kvm = made.Value;
-        ErrPtr<file> file = anon_inode_getfile(kernel, "kvm-vm", kvm_vm_fops, kvm, O_RDWR);
-        if (IS_ERR(file))
+        ErrPtr<@file> file = anon_inode_getfile(kernel, "kvm-vm", kvm_vm_fops, kvm, O_RDWR);
+        if (IS_ERR(@file))
         {
-            r = PTR_ERR(file);
+            r = PTR_ERR(@file);
             kvm_put_kvm(kvm);
             goto put_fd;
         }
@@ -409,7 +409,7 @@ internal static unsafe partial class KvmMain
     }
 
     [MightSleep]
-    private static long kvm_dev_ioctl(file filp, uint ioctl, ulong arg)
+    private static long kvm_dev_ioctl(@file filp, uint ioctl, ulong arg)
     {
         switch (ioctl)
         {
@@ -458,7 +458,7 @@ internal static unsafe partial class KvmMain
     // The VM's descriptor.
 
     [MightSleep]
-    private static long kvm_vm_ioctl(file filp, uint ioctl, ulong arg)
+    private static long kvm_vm_ioctl(@file filp, uint ioctl, ulong arg)
     {
         var kvm = (kvm)filp.private_data!;
         if (kvm.mm != current.mm || kvm.vm_dead)

@@ -25,14 +25,14 @@ internal static unsafe partial class KvmMain
         return vm_fault_t.NONE;
     }
 
-    private static int kvm_vcpu_mmap(file file, vm_area_struct vma)
+    private static int kvm_vcpu_mmap(@file file, vm_area_struct vma)
     {
         vma.vm_ops = kvm_vcpu_vm_ops;
         return 0;
     }
 
     [MightSleep]
-    private static int kvm_vcpu_release(inode inode, file filp)
+    private static int kvm_vcpu_release(inode inode, @file filp)
     {
         kvm_put_kvm(((kvm_vcpu)filp.private_data!).kvm);
         return 0;
@@ -136,11 +136,11 @@ internal static unsafe partial class KvmMain
         int fd = get_unused_fd_flags(O_CLOEXEC);
         if (fd < 0)
             return fd;
-        ErrPtr<file> file = anon_inode_getfile(vcpu.kvm.kernel, $"kvm-vcpu:{vcpu.vcpu_id}", kvm_vcpu_fops, vcpu, O_RDWR);
-        if (IS_ERR(file))
+        ErrPtr<@file> file = anon_inode_getfile(vcpu.kvm.kernel, $"kvm-vcpu:{vcpu.vcpu_id}", kvm_vcpu_fops, vcpu, O_RDWR);
+        if (IS_ERR(@file))
         {
             put_unused_fd(fd);
-            return PTR_ERR(file);
+            return PTR_ERR(@file);
         }
 
         fd_install(fd, file.Value);
@@ -148,7 +148,7 @@ internal static unsafe partial class KvmMain
     }
 
     [MightSleep]
-    private static long kvm_vcpu_ioctl(file filp, uint ioctl, ulong arg)
+    private static long kvm_vcpu_ioctl(@file filp, uint ioctl, ulong arg)
     {
         var vcpu = (kvm_vcpu)filp.private_data!;
         if (vcpu.kvm.mm != current.mm || vcpu.kvm.vm_dead)

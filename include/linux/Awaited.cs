@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// KvmSharp only; no upstream counterpart.
+namespace Linux;
+
+internal sealed class anon_vma;
+
+internal sealed class mempolicy;
+
+internal sealed class mmu_notifier_subscriptions;
+
+internal sealed class xarray
+{
+    internal xarray(Kernel kernel, string name)
+    {
+    }
+}
+
+internal sealed unsafe partial class Kernel
+{
+    internal readonly ObjectTable<address_space> mappings = new();
+
+    internal PageFrame* vmemmap;
+}
