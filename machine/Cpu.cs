@@ -465,6 +465,9 @@ public sealed unsafe class Cpu
         Count(HwEvent.TlbMiss);
         if (Fill(va, kind, out pa, out fault))
             return true;
+
+        // A fault drops what the TLB had for the page, so that a handler which widens rights need not flush.
+        Tlb.InvalidatePage(va, Tlb.Space);
         Count(HwEvent.PageFault);
         return false;
     }

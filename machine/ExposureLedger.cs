@@ -563,9 +563,11 @@ public sealed unsafe class ExposureLedger : IDisposable
         cpu.Tlb.Watched = list.Count;
         PageRecord* r = Record(pfn);
         ref OpenSlot s = ref _slots[r->Slot];
-        if (!list.HasPage(pfn))
+
+        // Each CPU of the set has an entry; fewer entries than CPUs means that this one has none left, without a search.
+        if (--s.StaleEntries < s.Stale.Count || !list.HasPage(pfn))
             s.Stale.Remove(cpu.Id);
-        if (--s.StaleEntries != 0)
+        if (s.StaleEntries != 0)
             return;
         if ((r->Flags & PageFlags.StaleOpen) != 0)
             CloseStale(pfn, r, now);

@@ -125,6 +125,11 @@ public sealed unsafe class Machine : IDisposable
     /// <summary>Gets a value indicating whether the hardware can invalidate on all CPUs without interrupting them.</summary>
     public bool HasBroadcast => Config.Isa == Isa.Arm64 || (Config.Features & CpuFeatures.X86Invlpgb) != 0;
 
+    /// <summary>One CPU.</summary>
+    /// <param name="id">Its number, from 0.</param>
+    /// <returns>The CPU.</returns>
+    public Cpu CpuAt(int id) => _cpus[id];
+
     /// <summary>Sums the events of all CPUs. Exact while no CPU runs.</summary>
     /// <returns>The sums.</returns>
     public EventTotals Totals()
@@ -201,8 +206,6 @@ public sealed unsafe class Machine : IDisposable
         _cpuStorage.Dispose();
         Memory.Dispose();
     }
-
-    internal Cpu CpuAt(int id) => _cpus[id];
 
     private static ulong Pack(ShootdownKind kind, uint asid) => ((ulong)kind << 32) | asid;
 

@@ -16,6 +16,9 @@ internal sealed unsafe partial class NativeRegion : IDisposable
     private const int AdviseDontNeed = 4;
     private const int AdviseNoHugePage = 15;
 
+    private const int ProtNone = 0;
+    private const ulong Guard = 4096;
+
     private byte* _base;
 
     public NativeRegion(ulong bytes, string what, bool smallPages = false)
@@ -23,7 +26,7 @@ internal sealed unsafe partial class NativeRegion : IDisposable
         if (!OperatingSystem.IsLinux())
             throw new MachineException("simulated memory needs a Linux host (it relies on lazily committed anonymous mappings)");
         Bytes = (bytes + 4095) & ~4095ul;
-        void* p = Map(null, (nuint)Bytes, ProtRead | ProtWrite, MapPrivate | MapAnonymous | MapNoReserve, -1, 0);
+        void* p = Map(null, (nuint)(Bytes + (2 * Guard)), ProtRead | ProtWrite, MapPrivate | MapAnonymous | MapNoReserve, -1, 0);
         if (p == (void*)-1)
         {
             int error = Marshal.GetLastPInvokeError();
@@ -31,10 +34,19 @@ internal sealed unsafe partial class NativeRegion : IDisposable
                 $"the host refused {Bytes} bytes of address space for {what}: {Marshal.GetPInvokeErrorMessage(error)} (error {error})");
         }
 
+        // Guards stop an access that runs over either end, and keep the host from merging regions, which would mix their accounts.
+        byte* start = (byte*)p + Guard;
+        if (Protect(p, (nuint)Guard, ProtNone) != 0 || Protect(start + Bytes, (nuint)Guard, ProtNone) != 0)
+        {
+            int error = Marshal.GetLastPInvokeError();
+            _ = Unmap(p, (nuint)(Bytes + (2 * Guard)));
+            throw new MachineOutOfMemoryException($"the host refused guard pages for {what}: {Marshal.GetPInvokeErrorMessage(error)} (error {error})");
+        }
+
         // A scattered touch must commit one small page, whatever the host's policy for huge pages.
         if (smallPages)
-            _ = Advise(p, (nuint)Bytes, AdviseNoHugePage);
-        _base = (byte*)p;
+            _ = Advise(start, (nuint)Bytes, AdviseNoHugePage);
+        _base = start;
     }
 
     ~NativeRegion() => Free();
@@ -56,8 +68,6 @@ internal sealed unsafe partial class NativeRegion : IDisposable
             return 0;
         try
         {
-            // Adjacent anonymous mappings may have been merged by the host, so count what overlaps; other regions are counted
-            // in only as far as they share one mapping with this one.
             ulong start = (ulong)_base, end = start + Bytes, at = 0, to = 0;
             long total = 0;
             foreach (string line in File.ReadLines("/proc/self/smaps"))
@@ -95,6 +105,9 @@ internal sealed unsafe partial class NativeRegion : IDisposable
     [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
     private static partial int Unmap(void* address, nuint length);
 
+    [LibraryImport("libc", EntryPoint = "mprotect", SetLastError = true)]
+    private static partial int Protect(void* address, nuint length, int protection);
+
     [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
     private static partial int Advise(void* address, nuint length, int advice);
 
@@ -103,6 +116,6 @@ internal sealed unsafe partial class NativeRegion : IDisposable
         byte* p = _base;
         _base = null;
         if (p != null)
-            _ = Unmap(p, (nuint)Bytes);
+            _ = Unmap(p - Guard, (nuint)(Bytes + (2 * Guard)));
     }
 }

@@ -84,13 +84,12 @@ public sealed unsafe class Tlb
     public uint Space
     {
         get => _currentSpace;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         set
         {
-            if (value == _currentSpace)
-                return;
-            _currentSpace = value;
-            _currentTag = TagOf(value);
-            _frontTag++;
+            if (value != _currentSpace)
+                Switch(value);
         }
     }
 
@@ -131,7 +130,7 @@ public sealed unsafe class Tlb
         ulong tag = global ? _globalTag : _currentTag;
         Slot* set = SetOf(page, size);
         Slot* victim = null;
-        bool evicts = false;
+        bool evicts = DropOtherSizes(va, size);
         for (int w = 0; w < _ways; w++)
         {
             Slot* s = &set[w];
@@ -168,8 +167,8 @@ public sealed unsafe class Tlb
         victim->Physical = pa & ~((1ul << shift) - 1);
         victim->Flags = (uint)permissions;
         victim->Space = _currentSpace;
-        Volatile.Write(ref victim->Tag, tag);
         _sizesInUse |= 1u << size;
+        Volatile.Write(ref victim->Tag, tag);
         if (evicts)
             AfterDrop();
     }
@@ -266,6 +265,31 @@ public sealed unsafe class Tlb
         return false;
     }
 
+    /// <summary>Looks, for an auditor, for an entry that reaches any byte of a physical range. Looks at every entry; callable from any thread.</summary>
+    /// <param name="pa">First physical byte address.</param>
+    /// <param name="length">Bytes.</param>
+    /// <param name="entry">The first such entry.</param>
+    /// <returns>Whether there is one.</returns>
+    public bool HoldsPhysical(ulong pa, ulong length, out TlbEntry entry)
+    {
+        for (int size = 0; size < Sizes; size++)
+        {
+            ulong bytes = 1ul << (12 + (9 * size));
+            for (int i = 0; i < _sizeStride; i++)
+            {
+                Slot* s = &_slots[(size * _sizeStride) + i];
+                if (s->Physical < pa + length && pa < s->Physical + bytes && Alive(s))
+                {
+                    entry = Show(s, size);
+                    return true;
+                }
+            }
+        }
+
+        entry = default;
+        return false;
+    }
+
     /// <summary>Lists the live entries, for an auditor. Callable from any thread.</summary>
     /// <returns>The entries, smallest pages first.</returns>
     public IReadOnlyList<TlbEntry> Entries()
@@ -304,8 +328,11 @@ public sealed unsafe class Tlb
     // Whether any address space's entry maps the address to the frame: for the ledger, from any thread.
     internal bool HoldsFrame(ulong va, ulong pa)
     {
+        uint sizes = Volatile.Read(ref _sizesInUse);
         for (int size = 0; size < Sizes; size++)
         {
+            if ((sizes >> size & 1) == 0)
+                continue;
             int shift = 12 + (9 * size);
             ulong page = Page(va, shift);
             ulong frame = pa & ~((1ul << shift) - 1);
@@ -419,6 +446,38 @@ public sealed unsafe class Tlb
     {
         _currentTag = TagOf(_currentSpace);
         _frontTag++;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Switch(uint space)
+    {
+        _currentSpace = space;
+        Retag();
+        if (Watched != 0)
+            AfterDrop();
+    }
+
+    // A translation of another size that did not serve the access must not hide the new one.
+    private bool DropOtherSizes(ulong va, int size)
+    {
+        bool dropped = false;
+        for (int other = 0; other < Sizes; other++)
+        {
+            if (other == size || (_sizesInUse >> other & 1) == 0)
+                continue;
+            ulong page = Page(va, 12 + (9 * other));
+            Slot* set = SetOf(page, other);
+            for (int w = 0; w < _ways; w++)
+            {
+                if (set[w].Page == page && (set[w].Tag == _currentTag || set[w].Tag == _globalTag))
+                {
+                    Kill(&set[w], other);
+                    dropped = true;
+                }
+            }
+        }
+
+        return dropped;
     }
 
     private void Kill(Slot* s, int size)
