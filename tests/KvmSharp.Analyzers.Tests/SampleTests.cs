@@ -20,7 +20,7 @@ public sealed class SampleTests
     {
         Sample sample = Sample.Parse(file, Resources.Read(file));
         ImmutableArray<Diagnostic> found = await Verifier.AnalyzeAsync(Analyzer(), sample, Compile(sample));
-        if (Verifier.Compare(sample, found) is { } difference)
+        if (!file.Contains("/NoCrash/", StringComparison.Ordinal) && Verifier.Compare(sample, found) is { } difference)
             Assert.Fail(file + "\n" + difference);
     }
 
@@ -31,7 +31,7 @@ public sealed class SampleTests
         if (!sample.Broken)
             Assert.That(Verifier.Errors(Compile(sample)), Is.Empty);
         string[] parts = file.Split('/');
-        if (parts[2] == "MustNotWarn")
+        if (parts[2] is "MustNotWarn" or "NoCrash")
         {
             Assert.That(sample.Expected, Is.Empty);
             return;

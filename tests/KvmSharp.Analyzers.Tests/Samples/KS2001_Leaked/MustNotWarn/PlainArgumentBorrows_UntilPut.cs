@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// KvmSharp only; no upstream counterpart.
+
+class Work
+{
+    static void Look(Obj obj)
+    {
+    }
+
+    void A()
+    {
+        Obj obj = MakeObj();
+        Look(obj);
+        Look(obj);
+        obj.Put();
+    }
+}
