@@ -81,7 +81,7 @@ internal sealed unsafe partial class NativeRegion : IDisposable
                 }
                 else if (at < end && to > start && line.StartsWith("Rss:", StringComparison.Ordinal))
                 {
-                    total += 1024 * long.Parse(line.AsSpan(4, line.Length - 6), System.Globalization.NumberStyles.AllowLeadingWhite, null);
+                    total += 1024 * long.Parse(line.AsSpan(4, line.Length - 7), System.Globalization.NumberStyles.AllowLeadingWhite, null);
                 }
             }
 
