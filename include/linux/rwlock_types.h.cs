@@ -162,7 +162,8 @@ internal sealed class rwlock_t : lockdep_map
             return;
         }
 
-        task.rq.hw.Poll();
+        if (!task.irqs_off)
+            task.rq.Poll();
         spinner.SpinOnce();
     }
 

@@ -8,22 +8,19 @@ internal sealed class rq
     internal readonly Kernel kernel;
     internal readonly int cpu;
 
-    /// <summary>The silicon: TLBs, events, clock. Belongs to the owner.</summary>
-    internal readonly Cpu hw;
-
     private task_struct? owner;
+    private long clock;
 
-    internal rq(Kernel kernel, Cpu hw)
+    internal rq(Kernel kernel, int cpu)
     {
         this.kernel = kernel;
-        this.hw = hw;
-        this.cpu = hw.Id;
+        this.cpu = cpu;
     }
 
     /// <summary>Simulated time of this CPU in nanoseconds.</summary>
-    internal long Clock => this.hw.Clock / 1000;
+    internal long Clock => Volatile.Read(ref this.clock);
 
-    internal bool Idle => this.hw.State != CpuState.Running;
+    internal bool Idle => Volatile.Read(ref this.owner) is null;
 
     internal task_struct? Owner => Volatile.Read(ref this.owner);
 
@@ -31,22 +28,29 @@ internal sealed class rq
     internal bool IsOwner(task_struct task) => ReferenceEquals(Volatile.Read(ref this.owner), task);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal bool TryOwn(task_struct task)
-    {
-        if (!this.hw.TryAcquire())
-            return false;
-        Volatile.Write(ref this.owner, task);
-        return true;
-    }
+    internal bool TryOwn(task_struct task) => Interlocked.CompareExchange(ref this.owner, task, null) is null;
 
     /// <summary>Full barrier: the caller looks for waiting tasks next.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void Disown()
+    internal void Disown() => Interlocked.Exchange(ref this.owner, null);
+
+    /// <summary>Moves the clock forward to the given time; it never goes back.</summary>
+    internal void AdvanceTo(long time)
     {
-        Volatile.Write(ref this.owner, null);
-        this.hw.Release();
+        if (time > this.clock)
+            Volatile.Write(ref this.clock, time);
     }
 
-    /// <summary>Moves the clock forward to the given time in nanoseconds; it never goes back. Only for the owner.</summary>
-    internal void AdvanceTo(long time) => this.hw.AdvanceTo(time * 1000);
+    internal void DisableInterrupts()
+    {
+    }
+
+    internal void EnableInterrupts()
+    {
+    }
+
+    /// <summary>Takes pending inter-processor interrupts, if they are on.</summary>
+    internal void Poll()
+    {
+    }
 }
