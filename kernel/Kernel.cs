@@ -8,6 +8,8 @@ namespace Linux;
 /// </summary>
 internal sealed partial class Kernel : IDisposable
 {
+    /// <summary>The silicon this kernel runs on.</summary>
+    internal readonly Machine machine;
     internal readonly KernelConfig config;
 
     private readonly Lock warnGate = new();
@@ -17,23 +19,16 @@ internal sealed partial class Kernel : IDisposable
     private readonly List<(string Name, Action Hook)> shutdown = [];
     private bool disposed;
 
-    internal Kernel(int cpus, KernelConfig? config = null)
+    /// <summary>Puts a kernel on a machine, which belongs to the caller and must outlive it.</summary>
+    internal Kernel(Machine machine, KernelConfig? config = null)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(cpus, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(cpus, 64);
+        this.machine = machine;
         this.config = config ?? new KernelConfig();
         this.Lockdep = new LockdepState(this);
-        this.runqueues = new rq[cpus];
-        for (int i = 0; i < cpus; i++)
-            this.runqueues[i] = new rq(this, i);
+        this.runqueues = new rq[machine.CpuCount];
+        for (int i = 0; i < this.runqueues.Length; i++)
+            this.runqueues[i] = new rq(this, machine.Cpus[i]);
         this.log = new string?[Math.Max(1, this.config.LogEntries)];
-    }
-
-    /// <summary>The silicon this kernel runs on.</summary>
-    internal Machine machine
-    {
-        get => field ?? throw new KernelOops("this kernel has no machine");
-        init;
     }
 
     /// <summary>The architecture, chosen at boot.</summary>

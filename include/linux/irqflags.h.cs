@@ -29,7 +29,7 @@ internal static class IrqflagsH
         if (!task.irqs_off)
         {
             task.irqs_off = true;
-            task.rq.DisableInterrupts();
+            task.rq.hw.DisableInterrupts();
         }
     }
 
@@ -39,7 +39,7 @@ internal static class IrqflagsH
         if (task.irqs_off)
         {
             task.irqs_off = false;
-            task.rq.EnableInterrupts();
+            task.rq.hw.EnableInterrupts();
         }
     }
 }

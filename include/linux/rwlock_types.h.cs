@@ -162,8 +162,7 @@ internal sealed class rwlock_t : lockdep_map
             return;
         }
 
-        if (!task.irqs_off)
-            task.rq.Poll();
+        task.rq.hw.Poll();
         spinner.SpinOnce();
     }
 

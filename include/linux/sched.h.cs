@@ -30,8 +30,8 @@ internal sealed partial class task_struct
     /// <summary>Interrupts of the CPU the task runs on are off.</summary>
     internal bool irqs_off;
 
-    /// <summary>CPUs the task may run on, one bit each.</summary>
-    internal ulong cpus_mask = ulong.MaxValue;
+    /// <summary>CPUs the task may run on.</summary>
+    internal CpuSet cpus_mask;
 
     /// <summary>PF_* flags.</summary>
     internal uint flags;
@@ -52,12 +52,16 @@ internal sealed partial class task_struct
         this.tgid = pid;
         this.comm = comm;
         this.rq = rq;
+        this.cpus_mask = kernel.machine.AllCpus;
         if (kernel.config.Lockdep)
             this.lockdep = new HeldLocks(this, kernel.Lockdep);
     }
 
-    /// <summary>The CPU the task runs on, or ran on last.</summary>
+    /// <summary>The number of the CPU the task runs on, or ran on last.</summary>
     internal int cpu => this.rq.cpu;
+
+    /// <summary>The silicon the task runs on: translation, flushes, events, clock.</summary>
+    internal Cpu Cpu => this.rq.hw;
 
     /// <summary>True while the task owns its CPU, that is, in the kernel or in guest mode and not blocked.</summary>
     internal bool OnCpu => this.rq.IsOwner(this);

@@ -76,8 +76,7 @@ internal sealed class spinlock_t : lockdep_map
         do
         {
             // The holder may wait for this CPU to take an interrupt.
-            if (!task.irqs_off)
-                task.rq.Poll();
+            task.rq.hw.Poll();
             spinner.SpinOnce();
         }
         while (Volatile.Read(ref this.owner) is not null || Interlocked.CompareExchange(ref this.owner, task, null) is not null);

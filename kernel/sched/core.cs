@@ -149,7 +149,7 @@ internal static partial class Core
     }
 
     internal static bool MayRunOn(task_struct task, rq rq) =>
-        task.migration_disabled != 0 ? ReferenceEquals(rq, task.rq) : (task.cpus_mask & (1UL << rq.cpu)) != 0;
+        task.migration_disabled != 0 ? ReferenceEquals(rq, task.rq) : task.cpus_mask.Contains(rq.cpu);
 
     /// <summary>Blocks if the task announced so with set_current_state() and nobody woke it since; else just offers its CPU to others.</summary>
     [MightSleep]
@@ -196,7 +196,7 @@ internal static partial class Core
 
     internal static int __cond_resched(task_struct task)
     {
-        task.rq.Poll();
+        task.rq.hw.Poll();
         if (Volatile.Read(ref task.kernel.nr_waiting) == 0 || task.preempt_count != 0 || task.irqs_off || task.rcu_read_lock_nesting != 0)
             return 0;
         Yield(task);
@@ -215,13 +215,13 @@ internal static partial class Core
     /// <summary>Restricts the task to some CPUs; moves it at once if it runs on another one.</summary>
     [MightSleep]
     [MustCheck]
-    internal static int set_cpus_allowed_ptr(task_struct task, ulong mask)
+    internal static int set_cpus_allowed_ptr(task_struct task, in CpuSet mask)
     {
-        Kernel kernel = task.kernel;
-        ulong possible = kernel.nr_cpu_ids == 64 ? ulong.MaxValue : (1UL << kernel.nr_cpu_ids) - 1;
-        if ((mask & possible) == 0)
+        CpuSet possible = mask;
+        possible.IntersectWith(task.kernel.machine.AllCpus);
+        if (possible.IsEmpty)
             return -EINVAL;
-        task.cpus_mask = mask;
+        task.cpus_mask = possible;
         if (ReferenceEquals(task, CurrentH.CurrentOrNull) && task.OnCpu && !MayRunOn(task, task.rq))
             Yield(task);
         return 0;
@@ -241,7 +241,7 @@ internal static partial class Core
     internal static void cpu_relax()
     {
         task_struct task = current;
-        task.rq.Poll();
+        task.rq.hw.Poll();
         Relax(task, null);
     }
 

@@ -8,19 +8,22 @@ internal sealed class rq
     internal readonly Kernel kernel;
     internal readonly int cpu;
 
-    private task_struct? owner;
-    private long clock;
+    /// <summary>The silicon: TLBs, events, clock. Belongs to the owner.</summary>
+    internal readonly Cpu hw;
 
-    internal rq(Kernel kernel, int cpu)
+    private task_struct? owner;
+
+    internal rq(Kernel kernel, Cpu hw)
     {
         this.kernel = kernel;
-        this.cpu = cpu;
+        this.hw = hw;
+        this.cpu = hw.Id;
     }
 
     /// <summary>Simulated time of this CPU in nanoseconds.</summary>
-    internal long Clock => Volatile.Read(ref this.clock);
+    internal long Clock => this.hw.Clock / 1000;
 
-    internal bool Idle => Volatile.Read(ref this.owner) is null;
+    internal bool Idle => this.hw.State != CpuState.Running;
 
     internal task_struct? Owner => Volatile.Read(ref this.owner);
 
@@ -28,29 +31,22 @@ internal sealed class rq
     internal bool IsOwner(task_struct task) => ReferenceEquals(Volatile.Read(ref this.owner), task);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal bool TryOwn(task_struct task) => Interlocked.CompareExchange(ref this.owner, task, null) is null;
+    internal bool TryOwn(task_struct task)
+    {
+        if (!this.hw.TryAcquire())
+            return false;
+        Volatile.Write(ref this.owner, task);
+        return true;
+    }
 
     /// <summary>Full barrier: the caller looks for waiting tasks next.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void Disown() => Interlocked.Exchange(ref this.owner, null);
-
-    /// <summary>Moves the clock forward to the given time; it never goes back.</summary>
-    internal void AdvanceTo(long time)
+    internal void Disown()
     {
-        if (time > this.clock)
-            Volatile.Write(ref this.clock, time);
+        Volatile.Write(ref this.owner, null);
+        this.hw.Release();
     }
 
-    internal void DisableInterrupts()
-    {
-    }
-
-    internal void EnableInterrupts()
-    {
-    }
-
-    /// <summary>Takes pending inter-processor interrupts, if they are on.</summary>
-    internal void Poll()
-    {
-    }
+    /// <summary>Moves the clock forward to the given time in nanoseconds; it never goes back. Only for the owner.</summary>
+    internal void AdvanceTo(long time) => this.hw.AdvanceTo(time * 1000);
 }

@@ -31,16 +31,7 @@ internal sealed partial class Kernel
     internal timer_list? timers;
 
     /// <summary>The latest simulated time any CPU has reached, in nanoseconds.</summary>
-    internal long SimulatedNanoseconds
-    {
-        get
-        {
-            long now = 0;
-            foreach (rq rq in this.runqueues)
-                now = Math.Max(now, rq.Clock);
-            return now;
-        }
-    }
+    internal long SimulatedNanoseconds => this.machine.NowPs / 1000;
 
     /// <summary>Ticks of 1/HZ simulated seconds since boot.</summary>
     internal ulong jiffies => (ulong)(this.SimulatedNanoseconds / Timer.TICK_NSEC);

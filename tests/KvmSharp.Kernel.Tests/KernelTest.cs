@@ -1,20 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only
+using KvmSharp.Machine;
+
 namespace KvmSharp.Kernel.Tests;
 
 /// <summary>A kernel for each test, with four CPUs and all checks on; a warning nobody took, or a thread that died, fails the test.</summary>
 internal abstract class KernelTest
 {
+    private KvmSharp.Machine.Machine machine = null!;
+
     protected Linux.Kernel Kernel { get; private set; } = null!;
 
     protected virtual int Cpus => 4;
 
+    protected virtual KernelConfig Config => new();
+
     [SetUp]
-    public void Boot() => this.Kernel = new Linux.Kernel(this.Cpus, new KernelConfig());
+    public void Boot()
+    {
+        this.machine = new KvmSharp.Machine.Machine(new MachineConfig { Cpus = this.Cpus, MemoryBytes = MachineConfig.MinMemoryBytes });
+        this.Kernel = new Linux.Kernel(this.machine, this.Config);
+    }
 
     [TearDown]
     public void PowerOff()
     {
         this.Kernel.Dispose();
+        this.machine.Dispose();
         using (Assert.EnterMultipleScope())
         {
             Assert.That(this.Kernel.Warnings, Is.Empty);
