@@ -119,7 +119,7 @@ internal static class File
     /// <summary>Reserves the lowest free descriptor.</summary>
     /// <returns>The descriptor, -EMFILE, or -ENOMEM when the table cannot grow.</returns>
     [MustCheck]
-    internal static int get_unused_fd_flags(uint flags) => alloc_fd(0, (uint)current.signal!.rlim_nofile, flags);
+    internal static int get_unused_fd_flags(uint flags) => alloc_fd(0, (uint)rlimit(ResourceH.RLIMIT_NOFILE), flags);
 
     [MustCheck]
     internal static int alloc_fd(uint start, uint end, uint flags)
