@@ -25,6 +25,10 @@ internal static unsafe class MemoryModelH
         return (Kernel)GCHandle.FromIntPtr(*header).Target!;
     }
 
+    internal static ulong page_to_phys(page page) => page_to_pfn(page) << MmH.PAGE_SHIFT;
+
+    internal static page phys_to_page(Kernel kernel, ulong phys) => pfn_to_page(kernel, phys >> MmH.PAGE_SHIFT);
+
     internal static ulong folio_pfn(folio folio) => (folio.Word & (VMEMMAP_SPAN - 1)) / PageFrame.Size;
 
     internal static Kernel folio_kernel(folio folio) => page_kernel(new page(folio.Frame));

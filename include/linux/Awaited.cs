@@ -14,10 +14,3 @@ internal sealed class xarray
     {
     }
 }
-
-internal sealed unsafe partial class Kernel
-{
-    internal readonly ObjectTable<address_space> mappings = new();
-
-    internal PageFrame* vmemmap;
-}

@@ -174,8 +174,57 @@ internal static unsafe partial class MmH
 
     internal static bool folio_maybe_dma_pinned(folio folio) => folio_ref_count(folio) >= GUP_PIN_COUNTING_BIAS;
 
+    [AcquiresReference]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void folio_get([AcquiresReference] folio folio) => folio_ref_add(folio, 1);
+
+    internal static void get_page(page page) => folio_ref_add(page_folio(page), 1);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void folio_put([DropsReference] folio folio)
+    {
+        SchedulingPoints.Hit(SchedulingPoint.Atomic);
+        if (folio_ref_sub_and_test(folio, 1))
+            Swap.__folio_put(folio);
+    }
+
+    internal static void folio_put_refs([BorrowsReference] folio folio, int refs)
+    {
+        if (folio_ref_sub_and_test(folio, refs))
+            Swap.__folio_put(folio);
+    }
+
+    internal static void put_page(page page) => folio_put_refs(page_folio(page), 1);
+
+    internal static folio virt_to_folio(Kernel kernel, ulong addr) => page_folio(virt_to_page(kernel, addr));
+
+    internal static page virt_to_page(Kernel kernel, ulong addr) => pfn_to_page(kernel, (addr - kernel.PhysicalToDirectMap) >> PAGE_SHIFT);
+
+    /// <summary>A zeroed page (or more) for page tables, NULL without memory. Its physical address is page_to_phys() of it.</summary>
+    [MustCheck]
+    internal static page pagetable_alloc(gfp_t gfp, int order)
+    {
+        page page = PageAlloc.__alloc_pages_noprof(gfp | __GFP_COMP | __GFP_ZERO, order);
+        if (!page.IS_NULL)
+            page.Frame->page_type = PGTY_table;
+        return page;
+    }
+
+    internal static void pagetable_free(page page)
+    {
+        WARN_ON_ONCE(!PageTable(page));
+        page.Frame->page_type = -1;
+        page.Frame->pt_share = 0;
+        PageAlloc.__free_pages(page, folio_order(new folio(page.Frame)));
+    }
+
+    /// <summary>Counts a page-table page of a process; the counterpart is <see cref="pagetable_dtor"/>.</summary>
+    internal static void pagetable_pte_ctor(page page) => mod_node_page_state(node_stat_item.NR_PAGETABLE, 1L << folio_order(new folio(page.Frame)));
+
+    internal static void pagetable_dtor(page page) => mod_node_page_state(node_stat_item.NR_PAGETABLE, -(1L << folio_order(new folio(page.Frame))));
+
     /// <summary>Kernel virtual address of the page in the direct map, whether or not an entry is present there.</summary>
-    internal static ulong page_address(page page) => page_kernel(page).arch.PAGE_OFFSET + (page_to_pfn(page) << PAGE_SHIFT) - page_kernel(page).arch.PHYS_OFFSET;
+    internal static ulong page_address(page page) => (page_to_pfn(page) << PAGE_SHIFT) + page_kernel(page).PhysicalToDirectMap;
 
     internal static ulong folio_address(folio folio) => page_address(folio.page);
 

@@ -75,6 +75,12 @@ internal static unsafe class PageFlagsH
 
     internal static void folio_clear_lru(folio folio) => Clear(folio, PG_lru);
 
+    internal static bool folio_test_active(folio folio) => Test(folio, PG_active);
+
+    internal static void folio_set_active(folio folio) => Set(folio, PG_active);
+
+    internal static void folio_clear_active(folio folio) => Clear(folio, PG_active);
+
     internal static bool folio_test_unevictable(folio folio) => Test(folio, PG_unevictable);
 
     internal static void folio_set_unevictable(folio folio) => Set(folio, PG_unevictable);

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Mirrors include/linux/vm_event_item.h, Linux 6.18.
+namespace Linux;
+
+/// <summary>Events that /proc/vmstat counts, as far as the model has them.</summary>
+internal enum vm_event_item
+{
+    PGALLOC_DMA,
+    PGALLOC_DMA32,
+    PGALLOC_NORMAL,
+    ALLOCSTALL_DMA,
+    ALLOCSTALL_DMA32,
+    ALLOCSTALL_NORMAL,
+    PGFREE,
+    PGACTIVATE,
+    PGFAULT,
+    PGMAJFAULT,
+    PAGEOUTRUN,
+    DROP_PAGECACHE,
+    OOM_KILL,
+    PGMIGRATE_SUCCESS,
+    PGMIGRATE_FAIL,
+    UNEVICTABLE_PGCULLED,
+    UNEVICTABLE_PGRESCUED,
+    UNEVICTABLE_PGMLOCKED,
+    UNEVICTABLE_PGMUNLOCKED,
+    UNEVICTABLE_PGCLEARED,
+    UNEVICTABLE_PGSTRANDED,
+    DIRECT_MAP_LEVEL2_SPLIT,
+    DIRECT_MAP_LEVEL3_SPLIT,
+    DIRECT_MAP_LEVEL2_COLLAPSE,
+    DIRECT_MAP_LEVEL3_COLLAPSE,
+    NR_VM_EVENT_ITEMS,
+}
