@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// KvmSharp only; no upstream counterpart.
+
+using System.Collections.Generic;
+using KvmSharp.Analyzers.CodeFixes.Editing;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
+
+namespace KvmSharp.Analyzers.CodeFixes.Fixes;
+
+/// <summary>Takes two locks in their declared order.</summary>
+internal sealed class SwapAcquisitions : Fix
+{
+    public SwapAcquisitions()
+        : base("Acquire '{0}' first", "KS1010")
+    {
+    }
+
+    public override Edits? Apply(FixTarget target)
+    {
+        var edits = new Edits(target);
+        LockStatementSyntax? inner = target.Node.FirstAncestorOrSelf<LockStatementSyntax>();
+        if (inner is not null && inner.Span.Start <= target.Span.Start && target.Span.Start <= inner.CloseParenToken.SpanStart)
+        {
+            SyntaxList(inner, out LockStatementSyntax? outer);
+            return outer is null ? null : edits.Replace(outer.Expression.Span, inner.Expression.ToString()).Replace(inner.Expression.Span, outer.Expression.ToString());
+        }
+
+        if (target.Lock is not { } mine || target.Property("Other") is not { } other || target.Statement is not { } statement)
+            return null;
+        IReadOnlyList<StatementSyntax> list = Runs.Siblings(statement);
+        int at = Runs.IndexOf(list, statement);
+        if (at < 1 || !Takes(target, list[at - 1], other) || !Takes(target, statement, mine))
+            return null;
+        return edits.Replace(list[at - 1].Span, statement.ToString()).Replace(statement.Span, list[at - 1].ToString());
+    }
+
+    private static bool Takes(FixTarget target, StatementSyntax statement, string expression)
+        => statement.ToString() == LockIdiom.Of(target, expression, shared: false)?.Acquire || statement.ToString() == LockIdiom.Of(target, expression, shared: true)?.Acquire;
+
+    private static void SyntaxList(LockStatementSyntax inner, out LockStatementSyntax? outer)
+        => outer = inner.Parent switch
+        {
+            LockStatementSyntax direct => direct,
+            BlockSyntax { Statements.Count: 1, Parent: LockStatementSyntax around } => around,
+            _ => null,
+        };
+}
