@@ -75,8 +75,8 @@ public sealed unsafe class Cpu
     private readonly long* _counts;
     private readonly long* _prices;
     private readonly CallBlock[] _blocks = new CallBlock[CallBlocks];
-    private CallQueue _interruptQueue = new();
-    private CallQueue _broadcastQueue = new();
+    private readonly CallQueue _interruptQueue = new();
+    private readonly CallQueue _broadcastQueue = new();
     private long _clock;
     private int _state;
     private int _pending;

@@ -51,7 +51,7 @@ internal sealed class CallBlock
 }
 
 // Requests to one CPU in order of arrival. Grows as needed and never shrinks, so that the steady state allocates nothing.
-internal struct CallQueue()
+internal sealed class CallQueue
 {
     private SpinGate _gate;
 
