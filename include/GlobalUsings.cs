@@ -70,5 +70,7 @@ global using static Linux.VmstatH;
 global using static Linux.Wait;
 global using static Linux.WaitBit;
 global using static Linux.WaitH;
+global using static Linux.Xarray;
+global using static Linux.XarrayH;
 global using pgoff_t = ulong;
 global using raw_spinlock_t = Linux.spinlock_t;

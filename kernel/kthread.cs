@@ -119,6 +119,21 @@ internal sealed partial class Kernel
         }
     }
 
+    /// <summary>True if the predicate holds for some task. It runs under the list's lock and takes no other.</summary>
+    internal bool AnyTask<T>(T state, Func<task_struct, T, bool> predicate)
+    {
+        lock (this.taskGate)
+        {
+            foreach (task_struct task in this.tasks)
+            {
+                if (predicate(task, state))
+                    return true;
+            }
+        }
+
+        return false;
+    }
+
     internal void ForgetTask(task_struct task)
     {
         lock (this.taskGate)

@@ -7,10 +7,3 @@ internal sealed class anon_vma;
 internal sealed class mempolicy;
 
 internal sealed class mmu_notifier_subscriptions;
-
-internal sealed class xarray
-{
-    internal xarray(Kernel kernel, string name)
-    {
-    }
-}

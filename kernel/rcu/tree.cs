@@ -66,6 +66,16 @@ internal static class Tree
         Interlocked.Decrement(ref rcu.waiters);
     }
 
+    /// <summary>Starts a grace period for readers that use rcu_read_lock(); poll_state_synchronize_rcu() tells when it is over. Never sleeps.</summary>
+    internal static ulong start_poll_synchronize_rcu(Kernel kernel)
+    {
+        ulong seq = Interlocked.Increment(ref kernel.rcu.gp_seq);
+        Interlocked.MemoryBarrierProcessWide();
+        return seq;
+    }
+
+    internal static bool poll_state_synchronize_rcu(Kernel kernel, ulong seq) => !kernel.AnyTask(seq, static (task, s) => ReadsBefore(task, s));
+
     [MightSleep]
     internal static void synchronize_rcu_expedited() => synchronize_rcu();
 

@@ -36,3 +36,5 @@ global using static Linux.Tree;
 global using static Linux.Wait;
 global using static Linux.WaitBit;
 global using static Linux.WaitH;
+global using static Linux.Xarray;
+global using static Linux.XarrayH;

@@ -12,13 +12,13 @@ internal abstract class KernelTest
 
     protected virtual int Cpus => 4;
 
-    protected virtual KernelConfig Config => new();
+    protected virtual KernelConfig BootConfig => new();
 
     [SetUp]
     public void Boot()
     {
         this.machine = new KvmSharp.Machine.Machine(new MachineConfig { Cpus = this.Cpus, MemoryBytes = MachineConfig.MinMemoryBytes });
-        this.Kernel = new Linux.Kernel(this.machine, this.Config);
+        this.Kernel = new Linux.Kernel(this.machine, this.BootConfig);
     }
 
     [TearDown]
