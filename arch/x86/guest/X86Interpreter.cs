@@ -130,6 +130,8 @@ internal sealed unsafe partial class X86Interpreter
         ((*(ulong*)p ^ i->Low) << i->LowShift) == 0 && (i->Length <= 8 || ((*(ulong*)(p + 8) ^ i->High) << (128 - (8 * i->Length))) == 0);
 
     /// <summary>The loop. With <paramref name="ignored"/> bits set it executes past those attentions, which is how one instruction is stepped.</summary>
+    /// <remarks>It is called seldom and runs long, so tiering would leave it in an unoptimised frame.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private X86ExitKind RunCore(ref long budgetLeft, X86Attention ignored)
     {
         byte* r = (byte*)_state.Regs;
