@@ -202,7 +202,7 @@ public sealed unsafe class ExposureLedger : IDisposable
     {
         _machine = machine;
         _pfns = machine.Memory.Limit >> 12;
-        _region = new NativeRegion(_pfns * (ulong)sizeof(PageRecord), "the exposure ledger", smallPages: true);
+        _region = new NativeRegion(_pfns * (ulong)sizeof(PageRecord), "the exposure ledger");
         _pages = (PageRecord*)_region.Base;
         _stale = new StaleList[machine.CpuCount];
         for (int i = 0; i < _stale.Length; i++)

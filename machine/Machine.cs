@@ -47,11 +47,11 @@ public sealed unsafe class Machine : IDisposable
         ArgumentNullException.ThrowIfNull(config);
         config.Validate();
         Config = config with { Costs = config.Costs, Features = config.Features };
-        Memory = new PhysicalMemory(config.Isa, config.MemoryBytes);
+        Memory = new PhysicalMemory(config.Isa, config.MemoryBytes, config.HostHugePages);
         try
         {
             ulong stride = Cpu.StorageBytes(Config);
-            _cpuStorage = new NativeRegion(4096 + (stride * (ulong)config.Cpus), "CPU state", smallPages: true);
+            _cpuStorage = new NativeRegion(4096 + (stride * (ulong)config.Cpus), "CPU state");
             try
             {
                 long* prices = (long*)_cpuStorage.Base;

@@ -110,6 +110,12 @@ public sealed record MachineConfig
     /// <summary>Gets the entries of each CPU's TLB per page size, 1 to 65536. A set-associative array of at most that many entries is built.</summary>
     public int TlbEntries { get; init; } = 1536;
 
+    /// <summary>
+    /// Gets a value indicating whether the host may commit RAM in blocks of 2 MiB: first touches are several times cheaper on average, but
+    /// one byte may cost 2 MiB. True unless told. Nothing in the model depends on it.
+    /// </summary>
+    public bool HostHugePages { get; init; } = true;
+
     /// <summary>Checks every field.</summary>
     /// <exception cref="ArgumentException">A field is out of range; the message and the parameter name say which.</exception>
     public void Validate()

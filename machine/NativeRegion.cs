@@ -14,19 +14,24 @@ internal sealed unsafe partial class NativeRegion : IDisposable
     private const int MapAnonymous = 0x20;
     private const int MapNoReserve = 0x4000;
     private const int AdviseDontNeed = 4;
+    private const int AdviseHugePage = 14;
     private const int AdviseNoHugePage = 15;
+    private const ulong HugePage = 2ul << 20;
 
     private const int ProtNone = 0;
     private const ulong Guard = 4096;
 
+    private readonly byte* _mapped;
+    private readonly ulong _mappedBytes;
     private byte* _base;
 
-    public NativeRegion(ulong bytes, string what, bool smallPages = false)
+    public NativeRegion(ulong bytes, string what, bool hugePages = false)
     {
         if (!OperatingSystem.IsLinux())
             throw new MachineException("simulated memory needs a Linux host (it relies on lazily committed anonymous mappings)");
         Bytes = (bytes + 4095) & ~4095ul;
-        void* p = Map(null, (nuint)(Bytes + (2 * Guard)), ProtRead | ProtWrite, MapPrivate | MapAnonymous | MapNoReserve, -1, 0);
+        _mappedBytes = Bytes + (2 * Guard) + HugePage;
+        void* p = Map(null, (nuint)_mappedBytes, ProtRead | ProtWrite, MapPrivate | MapAnonymous | MapNoReserve, -1, 0);
         if (p == (void*)-1)
         {
             int error = Marshal.GetLastPInvokeError();
@@ -35,17 +40,19 @@ internal sealed unsafe partial class NativeRegion : IDisposable
         }
 
         // Guards stop an access that runs over either end, and keep the host from merging regions, which would mix their accounts.
-        byte* start = (byte*)p + Guard;
-        if (Protect(p, (nuint)Guard, ProtNone) != 0 || Protect(start + Bytes, (nuint)Guard, ProtNone) != 0)
+        // Between them the region starts at a huge-page boundary, so that simulated 2 MiB blocks can be the host's.
+        byte* start = (byte*)(((ulong)p + Guard + HugePage - 1) & ~(HugePage - 1));
+        byte* end = (byte*)p + _mappedBytes;
+        _mapped = (byte*)p;
+        if (Protect(p, (nuint)(start - (byte*)p), ProtNone) != 0 || Protect(start + Bytes, (nuint)(end - start - (long)Bytes), ProtNone) != 0)
         {
             int error = Marshal.GetLastPInvokeError();
-            _ = Unmap(p, (nuint)(Bytes + (2 * Guard)));
+            _ = Unmap(p, (nuint)_mappedBytes);
             throw new MachineOutOfMemoryException($"the host refused guard pages for {what}: {Marshal.GetPInvokeErrorMessage(error)} (error {error})");
         }
 
-        // A scattered touch must commit one small page, whatever the host's policy for huge pages.
-        if (smallPages)
-            _ = Advise(start, (nuint)Bytes, AdviseNoHugePage);
+        // A wish only: a host without huge pages ignores it. Without it a scattered touch commits one small page whatever the host's policy.
+        _ = Advise(start, (nuint)Bytes, hugePages ? AdviseHugePage : AdviseNoHugePage);
         _base = start;
     }
 
@@ -116,6 +123,6 @@ internal sealed unsafe partial class NativeRegion : IDisposable
         byte* p = _base;
         _base = null;
         if (p != null)
-            _ = Unmap(p - Guard, (nuint)(Bytes + (2 * Guard)));
+            _ = Unmap(_mapped, (nuint)_mappedBytes);
     }
 }

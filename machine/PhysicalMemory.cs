@@ -34,8 +34,9 @@ public sealed unsafe class PhysicalMemory : IDisposable
     /// <summary>Reserves memory; nothing is committed until touched.</summary>
     /// <param name="isa">Chooses the layout: x86 has holes at 0xA0000-0xFFFFF and at 3-4 GiB, arm64 RAM starts at 1 GiB.</param>
     /// <param name="bytes">Bytes of RAM (on x86 384 KiB of it are lost in the legacy hole).</param>
+    /// <param name="hostHugePages">Whether the host may commit memory in blocks of 2 MiB.</param>
     /// <exception cref="MachineOutOfMemoryException">The host refuses the address space.</exception>
-    public PhysicalMemory(Isa isa, ulong bytes)
+    public PhysicalMemory(Isa isa, ulong bytes, bool hostHugePages = false)
     {
         if (isa == Isa.X86_64)
         {
@@ -52,7 +53,7 @@ public sealed unsafe class PhysicalMemory : IDisposable
         Limit = _ranges[^1].End;
         foreach (PhysicalRange r in _ranges)
             TotalBytes += r.Bytes;
-        _region = new NativeRegion(Limit, "simulated RAM");
+        _region = new NativeRegion(Limit, "simulated RAM", hostHugePages);
         _base = _region.Base;
     }
 
