@@ -32,6 +32,9 @@ public struct WalkResult
     /// <summary>Why there is no translation.</summary>
     public WalkFault Fault;
 
+    /// <summary>Gets a value indicating whether the translation holds under every address space.</summary>
+    public readonly bool Global => (Permissions & TlbPermissions.Global) != 0;
+
     /// <summary>Gets the size of the leaf in bytes.</summary>
     public readonly ulong Bytes => 1ul << Shift;
 }

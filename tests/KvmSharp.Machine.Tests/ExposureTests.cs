@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // KvmSharp only; no upstream counterpart.
 
+using FsCheck;
+using FsCheck.Fluent;
+
 namespace KvmSharp.Machine.Tests;
 
 [TestFixture]
@@ -332,6 +335,100 @@ public sealed unsafe class ExposureTests
             Assert.That(f.Join(60_000));
         Assert.That(wrong, Is.Null);
     }
+
+    // The reference knows which translations are true and asks the TLBs what they hold: the difference is what must be noted as stale.
+    [Test]
+    public void TheLedgerAgreesWithALookIntoEveryTlb() =>
+        Prop.ForAll<(byte Op, byte Page, byte Cpu)[]>(ops =>
+        {
+            const int Pages = 4, Cpus = 3;
+            using Machine m = New(Cpus, tlbEntries: 8);
+            ExposureLedger x = m.Exposure;
+            bool[] mapped = [true, true, true, true], guarded = new bool[Pages], allowed = new bool[Pages];
+            int[] temps = new int[Pages];
+            foreach ((byte op, byte p, byte c) in ops)
+            {
+                int page = p % Pages, other = p / Pages % Pages;
+                Cpu cpu = m.CpuAt(c % Cpus);
+                ulong pfn = Pfn + (ulong)page, va = Va + ((ulong)page << 12), temp = Temporary + ((ulong)page << 12);
+                cpu.Count(HwEvent.PageClear);
+                switch (op % 14)
+                {
+                    case 0 or 1 or 2 when mapped[page]:
+                        cpu.Tlb.Insert(va, pfn << 12, 12, Global);
+                        break;
+                    case 3 when temps[page] != 0:
+                        cpu.Tlb.Insert(temp, pfn << 12, 12, TlbPermissions.KernelRead);
+                        break;
+                    case 4 when mapped[page]:
+                        mapped[page] = false;
+                        x.LinearMapRemoved(pfn, 1, va, cpu);
+                        break;
+                    case 5 when !mapped[page]:
+                        mapped[page] = true;
+                        x.LinearMapRestored(pfn, 1, va, cpu);
+                        break;
+                    case 6 when temps[page] == 0 && !cpu.Tlb.Holds(temp, out _):
+                        temps[page]++;
+                        x.TemporaryMapped(pfn, temp, cpu, 0);
+                        break;
+                    case 7 when temps[page] != 0:
+                        temps[page]--;
+                        x.TemporaryUnmapped(pfn, temp, cpu, 0);
+                        break;
+                    case 8:
+                        cpu.Tlb.InvalidatePageAllSpaces(va);
+                        break;
+                    case 9:
+                        cpu.Tlb.InvalidateNonGlobal();
+                        break;
+                    case 10:
+                        cpu.Tlb.InvalidateAll();
+                        break;
+                    case 11:
+                        guarded[page] = true;
+                        x.Protect(pfn, 1, cpu);
+                        break;
+                    case 12:
+                        allowed[page] &= !guarded[page];
+                        guarded[page] = false;
+                        x.Unprotect(pfn, cpu);
+                        break;
+                    case 13:
+                        allowed[page] = c % 2 == 0;
+                        if (allowed[page])
+                            x.AllowWindow(pfn, "r", cpu);
+                        else
+                            x.DisallowWindow(pfn, cpu);
+                        break;
+                }
+
+                int open = 0, unallowed = 0;
+                for (int i = 0; i < Pages; i++)
+                {
+                    CpuSet stale = default;
+                    ulong linear = Va + ((ulong)i << 12), temporary = Temporary + ((ulong)i << 12);
+                    for (int k = 0; k < Cpus; k++)
+                    {
+                        Tlb t = m.CpuAt(k).Tlb;
+                        if ((!mapped[i] && t.Holds(linear, out _)) || (temps[i] == 0 && t.Holds(temporary, out _)))
+                            stale.Add(k);
+                    }
+
+                    if (temps[i] == 0 && x.Page(Pfn + (ulong)i).Stale != stale)
+                        return false;
+                    int windows = guarded[i] ? (mapped[i] ? 1 : 0) + (temps[i] != 0 ? 1 : 0) + (x.Page(Pfn + (ulong)i).Stale.IsEmpty ? 0 : 1) : 0;
+                    open += windows;
+                    unallowed += allowed[i] ? 0 : windows;
+                }
+
+                ExposureVerdict v = x.Verdict();
+                if (v.OpenWindows != open || v.OpenUnallowed != unallowed || v.PagesProtectedNow != guarded.Count(g => g))
+                    return false;
+            }
+
+            return true;
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(200).WithEndSize(150));
 
     private static void Cycle(Machine m, Cpu cpu, ulong pages)
     {
