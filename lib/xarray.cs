@@ -124,6 +124,15 @@ internal static unsafe class Xarray
     /// </summary>
     internal static nuint xa_store_range(xarray xa, ulong first, ulong last, nuint entry, gfp_t gfp)
     {
+        xa_lock(xa);
+        nuint ret = __xa_store_range(xa, first, last, entry, gfp);
+        xa_unlock(xa);
+        return ret;
+    }
+
+    [MustHold("xa.xa_lock")]
+    internal static nuint __xa_store_range(xarray xa, ulong first, ulong last, nuint entry, gfp_t gfp)
+    {
         if (WARN_ON_ONCE(xa_is_internal(entry)))
             return xa_mk_internal(unchecked((ulong)-EINVAL));
         if (last < first)
@@ -131,7 +140,6 @@ internal static unsafe class Xarray
         xa_state xas = XA_STATE(xa, 0);
         do
         {
-            xa_lock(xa);
             while (true)
             {
                 xas_set_range(ref xas, first, last);
@@ -145,10 +153,8 @@ internal static unsafe class Xarray
                     break;
                 first += mask + 1;
             }
-
-            xa_unlock(xa);
         }
-        while (xas_nomem(ref xas, gfp));
+        while (__xas_nomem(ref xas, gfp));
         return Result(ref xas, 0);
     }
 
@@ -212,9 +218,12 @@ internal static unsafe class Xarray
             entry = filter < XA_PRESENT ? xas_find_marked(ref xas, max, filter) : xas_find(ref xas, max);
             if (xas_invalid(xas))
                 break;
-            if (OnSibling(ref xas))
+
+            if (xas_retry(ref xas, entry))
                 continue;
-            if (!xas_retry(ref xas, entry))
+
+            // The entry that holds the index is not after it; a marked search goes back to where that entry starts.
+            if (!OnSibling(ref xas) && (entry == 0 || xas.xa_index > indexp))
                 break;
         }
 

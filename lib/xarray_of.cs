@@ -76,9 +76,9 @@ internal sealed class xarray_of<T>
     internal int xa_store_range(ulong first, ulong last, T? entry, gfp_t gfp = GFP_KERNEL)
     {
         xa_lock(this.xa);
-        nuint handle = this.Handle(entry);
+        int err = xa_err(Xarray.__xa_store_range(this.xa, first, last, this.Handle(entry), gfp));
         xa_unlock(this.xa);
-        return xa_err(Xarray.xa_store_range(this.xa, first, last, handle, gfp));
+        return err;
     }
 
     /// <summary>Erases the range; cannot fail.</summary>
