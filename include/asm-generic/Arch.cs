@@ -104,8 +104,16 @@ internal abstract class Arch
     /// <summary>Loads an address space on this CPU; null loads the kernel's own.</summary>
     internal abstract void switch_mm(Kernel kernel, Cpu cpu, mm_struct? prev, mm_struct? next);
 
+    /// <summary>A top-level table for a new address space; on x86 with the kernel's half in it.</summary>
+    /// <returns>Its physical address, 0 without memory.</returns>
+    [MustCheck]
+    internal abstract ulong pgd_alloc(mm_struct mm);
+
+    internal abstract void pgd_free(mm_struct mm, ulong pgd);
+
     internal abstract int init_new_context(mm_struct mm);
 
+    /// <summary>No CPU has the address space loaded after this. Sleepable context, interrupts on; the tables still exist.</summary>
     internal abstract void destroy_context(mm_struct mm);
 
     // Direct map.
@@ -124,6 +132,11 @@ internal abstract class Arch
     internal abstract int set_direct_map_valid_noflush(Kernel kernel, ulong addr, ulong numpages, bool valid);
 
     internal abstract bool kernel_page_present(page page);
+
+    /// <summary>A load or store of the kernel through its own half faulted.</summary>
+    /// <returns>True: try again, the translation was old.</returns>
+    /// <exception cref="KernelOops">The entries do not allow it.</exception>
+    internal abstract bool do_kernel_fault(Kernel kernel, in WalkFault fault);
 
     /// <summary>Direct-map leaves per level, as /proc/meminfo and /proc/vmstat tell them.</summary>
     internal abstract DirectMapStatistics DirectMap(Kernel kernel);
