@@ -105,6 +105,12 @@ public sealed unsafe class Machine : IDisposable
     /// <summary>Gets or sets the explorer of interleavings; null when threads run free. Set it while no CPU runs.</summary>
     public ISchedulingHook? Hook { get; set; }
 
+    /// <summary>
+    /// Gets or sets how many milliseconds of the host's time a sender waits before it reports a CPU that neither polls nor parks; 0 to wait for
+    /// ever. It finds a hang in the software under test; it never changes simulated time. Not used while there is a hook.
+    /// </summary>
+    public int StuckAfterMs { get; set; } = 60_000;
+
     /// <summary>Gets the latest of all clocks, in picoseconds.</summary>
     public long NowPs
     {
@@ -152,7 +158,9 @@ public sealed unsafe class Machine : IDisposable
     /// <param name="b">The second number passed on.</param>
     /// <param name="c">The third number passed on.</param>
     /// <param name="wait">Whether to return only after all have run it; the sender's clock is then not before any of theirs.</param>
-    /// <exception cref="MachineException">Interrupts are disabled: two such senders would wait for each other forever.</exception>
+    /// <exception cref="MachineException">
+    /// Interrupts are disabled: two such senders would wait for each other forever. Or a target did not poll within <see cref="StuckAfterMs"/>.
+    /// </exception>
     public void CallFunction(
         Cpu self, in CpuSet targets, IpiFunction function, object? argument = null, ulong a = 0, ulong b = 0, ulong c = 0, bool wait = true)
     {
@@ -307,16 +315,33 @@ public sealed unsafe class Machine : IDisposable
             function(self, argument, a, b, c);
     }
 
+    private void ThrowStuck(Cpu self, in CpuSet remote)
+    {
+        CpuSet stuck = default;
+        foreach (int id in remote)
+        {
+            if (_cpus[id].InterruptPending)
+                stuck.Add(id);
+        }
+
+        throw new MachineException(
+            $"CPU {self.Id} has waited {StuckAfterMs} ms for CPU {stuck}, which is owned by a thread that neither polls nor releases it");
+    }
+
     private void Wait(Cpu self, in CpuSet remote, CallBlock block)
     {
         SpinWait spin = default;
+        long start = Environment.TickCount64;
         while (Volatile.Read(ref block.Outstanding) != 0)
         {
             self.Poll();
             foreach (int id in remote)
                 _cpus[id].BorrowAndServe(self);
-            if (Volatile.Read(ref block.Outstanding) != 0)
-                self.WaitStep(ref spin);
+            if (Volatile.Read(ref block.Outstanding) == 0)
+                break;
+            self.WaitStep(ref spin);
+            if (StuckAfterMs != 0 && Hook is null && Environment.TickCount64 - start > StuckAfterMs)
+                ThrowStuck(self, remote);
         }
 
         if (!block.Broadcast)

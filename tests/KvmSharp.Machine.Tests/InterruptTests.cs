@@ -96,6 +96,18 @@ public sealed unsafe class InterruptTests
     }
 
     [Test]
+    public void ACpuThatNeverPollsIsReportedByNumber()
+    {
+        using Machine m = New(3);
+        m.StuckAfterMs = 1;
+        Cpu self = Take(m, 0), other = Take(m, 2);
+        Assert.That(() => m.ShootDown(self, m.AllCpus, ShootdownKind.All), Throws.TypeOf<MachineException>().With.Message.Contains("CPU 2,"));
+        other.Release();
+        m.ShootDown(self, m.AllCpus, ShootdownKind.All);
+        self.Release();
+    }
+
+    [Test]
     public void AHandlerCannotCallOthers()
     {
         using Machine m = New(2);
