@@ -2,6 +2,16 @@
 // KvmSharp only; no upstream counterpart.
 namespace Linux;
 
+internal sealed partial class Kernel
+{
+    /// <summary>How memory leaves the direct map, chosen at boot.</summary>
+    internal DirectMapStrategy direct_map
+    {
+        get => field ?? throw new KernelOops("this kernel has no direct-map strategy");
+        init;
+    }
+}
+
 /// <summary>
 /// The seam at which designs for taking memory out of the direct map compete. One per kernel, chosen at boot; the mirrored code calls it
 /// at the places where some design acts, and never asks which design it is.
@@ -41,6 +51,47 @@ internal abstract class DirectMapStrategy
     [MustCheck]
     [MightSleep]
     internal virtual int GmemHandOut(inode inode, [BorrowsReference] folio folio) => 0;
+
+    /// <summary>
+    /// Takes a zeroed folio that nobody else knows out of the direct map before secretmem adds it to the page cache. Not called where the
+    /// page cache does so itself.
+    /// </summary>
+    /// <returns>0, or a negative errno with the folio present.</returns>
+    [MustCheck]
+    [MightSleep]
+    internal abstract int SecretmemZap([BorrowsReference] folio folio);
+
+    /// <summary>Undoes <see cref="SecretmemZap"/> for a folio that could not be added.</summary>
+    internal abstract void SecretmemRestore([BorrowsReference] folio folio);
+
+    /// <summary>After a zapped folio of secretmem became visible, before it is mapped anywhere.</summary>
+    [MightSleep]
+    internal virtual void SecretmemAdded(inode inode, [BorrowsReference] folio folio) => Protect(inode, folio);
+
+    /// <summary>Tells the audit that from now on nothing may reach the folio through the direct map.</summary>
+    protected static void Protect(inode inode, folio folio)
+    {
+        task_struct task = current;
+        ulong pfn = folio_pfn(folio);
+        for (long i = 0; i < folio_nr_pages(folio); i++)
+            task.kernel.machine.Exposure.Protect(pfn + (ulong)i, (uint)inode.i_ino, task.rq.hw);
+    }
+
+    /// <summary>Tells the audit that the folio is ordinary memory again.</summary>
+    internal static void Unprotect(folio folio)
+    {
+        task_struct task = current;
+        ulong pfn = folio_pfn(folio);
+        for (long i = 0; i < folio_nr_pages(folio); i++)
+            task.kernel.machine.Exposure.Unprotect(pfn + (ulong)i, task.rq.hw);
+    }
+
+    /// <summary>Zeroes through the direct map and marks the contents valid.</summary>
+    protected static void ClearThroughDirectMap(folio folio)
+    {
+        folio_zero_range(folio, 0, folio_size(folio));
+        folio_mark_uptodate(folio);
+    }
 
     /// <summary>From guest_memfd's free_folio, after the architecture's invalidate hook. Only the folio is alive here.</summary>
     internal virtual void GmemFree([BorrowsReference] folio folio)

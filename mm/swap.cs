@@ -203,6 +203,13 @@ internal static unsafe class Swap
             folio_batch_move_lru(kernel, ref fbatch);
     }
 
+    /// <summary>Notes an access: the second one makes the folio active, once it is on its list.</summary>
+    internal static void folio_mark_accessed([BorrowsReference] folio folio)
+    {
+        if (!folio_test_referenced(folio))
+            folio_set_referenced(folio);
+    }
+
     /// <summary>Empties the queues of this CPU.</summary>
     internal static void lru_add_drain()
     {

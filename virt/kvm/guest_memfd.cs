@@ -40,12 +40,6 @@ internal sealed class gmem_inode
     internal readonly List<gmem_file> files = [];
 }
 
-internal sealed partial class Kernel
-{
-    /// <summary>Strategy for guest_memfd and secretmem pages, chosen at boot.</summary>
-    internal required DirectMapStrategy direct_map { get; init; }
-}
-
 internal static class GuestMemfd
 {
     private static readonly file_operations kvm_gmem_fops = new()

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma warning disable IDE0005 // the same set in every test
+global using System.Runtime.InteropServices;
+global using KvmSharp.Machine;
+global using Linux;
+global using static Linux.BugH;
+global using static Linux.CurrentH;
+global using static Linux.ErrH;
+global using static Linux.Errno;
+global using static Linux.Filemap;
+global using static Linux.FreetypeH;
+global using static Linux.GfpH;
+global using static Linux.GfpTypesH;
+global using static Linux.HighmemH;
+global using static Linux.Memblock;
+global using static Linux.Memory;
+global using static Linux.MemoryModelH;
+global using static Linux.MmH;
+global using static Linux.MmInit;
+global using static Linux.MmzoneH;
+global using static Linux.PageAlloc;
+global using static Linux.PageAllocH;
+global using static Linux.PageblockFlagsH;
+global using static Linux.PageFlagsH;
+global using static Linux.PagemapH;
+global using static Linux.PageRefH;
+global using static Linux.PagevecH;
+global using static Linux.PageWriteback;
+global using static Linux.PgtableH;
+global using static Linux.SetMemoryH;
+global using static Linux.SpinlockH;
+global using static Linux.Swap;
+global using static Linux.Truncate;
+global using static Linux.Vmalloc;
+global using static Linux.Vmstat;
+global using static Linux.VmstatH;
