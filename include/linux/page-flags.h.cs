@@ -51,6 +51,8 @@ internal static unsafe class PageFlagsH
 
     internal static bool folio_test_clear_dirty(folio folio) => TestAndClear(folio, PG_dirty);
 
+    internal static bool folio_test_waiters(folio folio) => Test(folio, PG_waiters);
+
     internal static bool folio_test_referenced(folio folio) => Test(folio, PG_referenced);
 
     internal static void folio_set_referenced(folio folio) => Set(folio, PG_referenced);
