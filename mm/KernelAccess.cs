@@ -17,9 +17,7 @@ internal static unsafe class KernelAccess
     internal static byte* Read(task_struct task, ulong va)
     {
         byte* host = task.rq.hw.TryAccess(va, AccessKind.KernelRead, out WalkFault fault);
-        if (host == null)
-            Oops(task, va, fault);
-        return host;
+        return host != null ? host : Fault(task, va, AccessKind.KernelRead, fault);
     }
 
     /// <inheritdoc cref="Read"/>
@@ -27,9 +25,7 @@ internal static unsafe class KernelAccess
     internal static byte* Write(task_struct task, ulong va)
     {
         byte* host = task.rq.hw.TryAccess(va, AccessKind.KernelWrite, out WalkFault fault);
-        if (host == null)
-            Oops(task, va, fault);
-        return host;
+        return host != null ? host : Fault(task, va, AccessKind.KernelWrite, fault);
     }
 
     /// <summary>Fills a range of kernel addresses with zeroes.</summary>
@@ -117,29 +113,38 @@ internal static unsafe class KernelAccess
             task.rq.hw.Count(piece, (long)bytes);
     }
 
+    // The architecture decides whether the translation was merely old. If not, the report says whose page it was.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    [System.Diagnostics.CodeAnalysis.DoesNotReturn]
-    private static void Oops(task_struct task, ulong va, in WalkFault fault)
+    private static byte* Fault(task_struct task, ulong va, AccessKind kind, WalkFault fault)
     {
-        Kernel kernel = task.kernel;
-        var text = new StringBuilder();
-        bool write = (fault.Kind & AccessKind.KernelWrite & ~(AccessKind)TlbPermissions.Dirty) != 0;
-        text.Append($"#PF: supervisor {(write ? "write" : "read")} access in kernel mode\n");
-        text.Append($"#PF: error_code(0x{fault.X86ErrorCode:x4}) - {fault.Cause} at level {fault.Level}, entry 0x{fault.Entry:x16} at 0x{fault.EntryAddress:x}\n");
-        ulong pa = va - kernel.PhysicalToDirectMap;
-        if (kernel.vmemmap != null && pa >> PAGE_SHIFT < kernel.max_pfn)
+        try
         {
-            ulong pfn = pa >> PAGE_SHIFT;
-            folio folio = pfn_folio(kernel, pfn);
-            address_space? mapping = folio_mapping(folio);
-            text.Append(
-                $"direct map of pfn 0x{pfn:x}: {folio} refcount:{folio_ref_count(folio)} mapcount:{folio_mapcount(folio)} " +
-                $"index:0x{folio.index:x} flags:0x{folio.flags:x}{(folio_test_locked(folio) ? " locked" : string.Empty)}" +
-                $"{(folio_test_uptodate(folio) ? " uptodate" : string.Empty)} private:0x{folio.@private:x}\n");
-            if (mapping is not null)
-                text.Append($"mapping of inode {mapping.host.i_ino}: flags 0x{mapping.flags:x}{(mapping_no_direct_map(mapping) ? " no_direct_map" : string.Empty)}\n");
+            while (task.kernel.arch.do_kernel_fault(task.kernel, fault))
+            {
+                byte* host = task.rq.hw.TryAccess(va, kind, out fault);
+                if (host != null)
+                    return host;
+            }
+        }
+        catch (KernelOops oops)
+        {
+            throw new KernelOops(oops.Message, $"{kind} at 0x{va:x16}: {fault.Cause} at level {fault.Level}\n{DescribePage(task.kernel, va)}{oops.Report}");
         }
 
-        throw new KernelOops($"BUG: unable to handle page fault for address: 0x{va:x16}", text.ToString());
+        throw new KernelOops($"BUG: unable to handle page fault for address: {va:x16}", DescribePage(task.kernel, va));
+    }
+
+    private static string DescribePage(Kernel kernel, ulong va)
+    {
+        ulong pfn = (va - kernel.PhysicalToDirectMap) >> PAGE_SHIFT;
+        if (kernel.vmemmap == null || pfn >= kernel.max_pfn)
+            return string.Empty;
+        folio folio = pfn_folio(kernel, pfn);
+        var text = new StringBuilder();
+        text.Append($"pfn 0x{pfn:x}: {folio} refcount:{folio_ref_count(folio)} mapcount:{folio_mapcount(folio)} index:0x{folio.index:x} flags:0x{folio.flags:x}");
+        text.Append($"{(folio_test_locked(folio) ? " locked" : string.Empty)}{(folio_test_uptodate(folio) ? " uptodate" : string.Empty)} private:0x{folio.@private:x}\n");
+        if (folio_mapping(folio) is { } mapping)
+            text.Append($"mapping of inode {mapping.host.i_ino}: flags 0x{mapping.flags:x}{(mapping_no_direct_map(mapping) ? " no_direct_map" : string.Empty)}\n");
+        return text.ToString();
     }
 }

@@ -140,6 +140,13 @@ internal sealed unsafe class FakeArch : Linux.Arch
     {
     }
 
+    internal override ulong pgd_alloc(mm_struct mm) => throw new NotSupportedException();
+
+    internal override void pgd_free(mm_struct mm, ulong pgd) => throw new NotSupportedException();
+
+    internal override bool do_kernel_fault(Linux.Kernel kernel, in WalkFault fault) =>
+        throw new KernelOops($"BUG: unable to handle page fault for address: {fault.Address:x16}");
+
     internal override int init_new_context(mm_struct mm) => 0;
 
     internal override void destroy_context(mm_struct mm)

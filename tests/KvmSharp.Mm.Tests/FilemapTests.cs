@@ -263,7 +263,7 @@ internal sealed unsafe class FilemapTests : MmTest
             address_space mapping = NewMapping(Kernel);
             for (int n = 1; n < 40; n++)
             {
-                foreach (string point in new[] { "fail_page_alloc", "xa_node" })
+                foreach (string point in new[] { "fail_page_alloc", "xas_alloc", "xas_nomem" })
                 {
                     Kernel.Failures = new FailureInjector();
                     Kernel.Failures.FailNth(point, n);
