@@ -2,6 +2,9 @@
 // KvmSharp only; no upstream counterpart.
 
 using System.Collections.Immutable;
+using KvmSharp.Analyzers.Contracts;
+using KvmSharp.Analyzers.Flow;
+using KvmSharp.Analyzers.Options;
 using KvmSharp.Analyzers.Rules;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.Diagnostics;
@@ -19,7 +22,19 @@ public sealed class KvmSharpAnalyzer : DiagnosticAnalyzer
     public override void Initialize(AnalysisContext context)
     {
         context.EnableConcurrentExecution();
-        context.ConfigureGeneratedCodeAnalysis(GeneratedCodeAnalysisFlags.None);
-        context.RegisterSymbolAction(static _ => { }, SymbolKind.NamedType);
+
+        // Whether generated code is analysed is an option, so the decision is taken per tree.
+        context.ConfigureGeneratedCodeAnalysis(GeneratedCodeAnalysisFlags.Analyze | GeneratedCodeAnalysisFlags.ReportDiagnostics);
+        context.RegisterCompilationStartAction(Start);
+    }
+
+    private static void Start(CompilationStartAnalysisContext start)
+    {
+        bool external = AnalyzerSettings.Text(start.Options.AnalyzerConfigOptionsProvider.GlobalOptions, "external_annotations", "on") != "off";
+        ExternalAnnotations annotations = external ? ExternalAnnotations.Load(start.Options.AdditionalFiles, start.CancellationToken) : ExternalAnnotations.None;
+        var session = new AnalysisSession(start.Compilation, start.Options, annotations);
+        start.RegisterCodeBlockAction(session.CodeBlock);
+        if (session.HasAnnotations)
+            start.RegisterSymbolAction(session.Symbol, SymbolKind.Method, SymbolKind.Property, SymbolKind.Field, SymbolKind.NamedType);
     }
 }

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+// KvmSharp only; no upstream counterpart.
+
+using System.Collections.Concurrent;
+using System.Collections.Generic;
+using KvmSharp.Analyzers.Contracts;
+using KvmSharp.Analyzers.Options;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
+using Microsoft.CodeAnalysis.Diagnostics;
+
+namespace KvmSharp.Analyzers.Flow;
+
+/// <summary>The stages for one compilation: pre-filter, walk, report.</summary>
+internal sealed class AnalysisSession
+{
+    private readonly AnalyzerOptions _options;
+    private readonly CompilationModel _model;
+    private readonly Prefilter _filter;
+    private readonly ConcurrentDictionary<SyntaxTree, AnalyzerSettings> _settings = new();
+    private readonly ConcurrentDictionary<SyntaxTree, bool> _generated = new();
+
+    internal AnalysisSession(Compilation compilation, AnalyzerOptions options, ExternalAnnotations external)
+    {
+        _options = options;
+        _model = new CompilationModel(compilation, external);
+        _filter = new Prefilter(_model.Contracts);
+        HasAnnotations = !external.IsEmpty || compilation.GetTypesByMetadataName(AttributeInfo.FullName("GuardedBy")).Length != 0
+            || compilation.GetTypesByMetadataName(AttributeInfo.FullName("MustHold")).Length != 0
+            || compilation.GetTypesByMetadataName(AttributeInfo.FullName("ContextLock")).Length != 0
+            || compilation.GetTypesByMetadataName(AttributeInfo.FullName("RefCounted")).Length != 0;
+    }
+
+    internal bool HasAnnotations { get; }
+
+    internal void Symbol(SymbolAnalysisContext context)
+    {
+        ISymbol s = context.Symbol;
+        if (s.IsImplicitlyDeclared || s.DeclaringSyntaxReferences.IsEmpty || Skip(s.DeclaringSyntaxReferences[0].SyntaxTree))
+            return;
+        _model.Checks.Check(s, context.ReportDiagnostic);
+    }
+
+    internal void CodeBlock(CodeBlockAnalysisContext context)
+    {
+        SyntaxNode node = context.CodeBlock;
+        if (Skip(node.SyntaxTree) || !Prefilter.Syntactic(node, HasAnnotations))
+            return;
+        ISymbol owner = context.OwningSymbol;
+        if (IsUnsafe(owner))
+            return;
+        List<IOperation> blocks = Blocks(node, owner, context.SemanticModel, context.CancellationToken);
+        if (blocks.Count == 0)
+            return;
+        int size = 0;
+        bool needed = false;
+        foreach (IOperation b in blocks)
+            needed |= _filter.Needs(b, ref size);
+        if (!needed && !_filter.OwnerNeeds(owner))
+            return;
+        var walker = new Walker(_model, SettingsFor(node.SyntaxTree), context.SemanticModel, blocks[0], context.CancellationToken, size);
+        try
+        {
+            walker.Run(owner, blocks, frame => Configure(frame, owner, node));
+        }
+        catch (BudgetExceededException)
+        {
+            return;
+        }
+
+        foreach (Diagnostic d in walker.Diagnostics())
+            context.ReportDiagnostic(d);
+    }
+
+    private static void Configure(FunctionFrame frame, ISymbol owner, SyntaxNode node)
+    {
+        if (owner is IMethodSymbol m)
+        {
+            frame.IsAsync = m.IsAsync;
+            frame.IsIterator = ContractReader.IsIterator(m);
+            frame.ExemptThis = m.MethodKind is MethodKind.Constructor or MethodKind.Destructor || m is { MethodKind: MethodKind.PropertySet, IsInitOnly: true };
+            frame.ExemptStatics = m.MethodKind == MethodKind.StaticConstructor;
+        }
+        else
+        {
+            frame.ExemptThis = !owner.IsStatic;
+            frame.ExemptStatics = owner.IsStatic;
+        }
+    }
+
+    private static List<IOperation> Blocks(SyntaxNode node, ISymbol owner, SemanticModel model, System.Threading.CancellationToken token)
+    {
+        var list = new List<IOperation>();
+        void Add(SyntaxNode? n)
+        {
+            if (n is not null && model.GetOperation(n, token) is { } op)
+                list.Add(op);
+        }
+
+        switch (node)
+        {
+            case BaseMethodDeclarationSyntax or CompilationUnitSyntax:
+                Add(node);
+                break;
+            case AccessorDeclarationSyntax:
+                Add(node);
+                break;
+            case PropertyDeclarationSyntax p:
+                if (owner is IMethodSymbol)
+                    Add(p.ExpressionBody);
+                else
+                    Add(p.Initializer);
+                break;
+            case IndexerDeclarationSyntax i:
+                Add(i.ExpressionBody);
+                break;
+            case ArrowExpressionClauseSyntax:
+                Add(node);
+                break;
+            case VariableDeclaratorSyntax v:
+                Add(v.Initializer);
+                break;
+            case EqualsValueClauseSyntax:
+                Add(node);
+                break;
+            case TypeDeclarationSyntax t when t.BaseList is { } bases:
+                foreach (BaseTypeSyntax b in bases.Types)
+                {
+                    if (b is PrimaryConstructorBaseTypeSyntax)
+                        Add(b);
+                }
+
+                break;
+        }
+
+        return list;
+    }
+
+    private bool IsUnsafe(ISymbol owner)
+    {
+        for (ISymbol? s = owner; s is not null and not INamespaceSymbol; s = s.ContainingSymbol)
+        {
+            if (Has(s) || (s is IMethodSymbol { AssociatedSymbol: { } a } && Has(a)) || (s is IMethodSymbol { PartialImplementationPart: { } p } && Has(p)) || (s is IMethodSymbol { PartialDefinitionPart: { } q } && Has(q)))
+                return true;
+        }
+
+        return false;
+    }
+
+    private bool Has(ISymbol s) => _model.Contracts.Attributes(s) is { } list && list.Exists(static a => a.Name == "ContextUnsafe");
+
+    private bool Skip(SyntaxTree tree) => !SettingsFor(tree).AnalyzeGenerated && _generated.GetOrAdd(tree, IsGenerated);
+
+    private bool IsGenerated(SyntaxTree tree)
+    {
+        string name = System.IO.Path.GetFileName(tree.FilePath);
+        if (_options.AnalyzerConfigOptionsProvider.GetOptions(tree).TryGetValue("generated_code", out string? v))
+            return v.Trim().ToLowerInvariant() == "true";
+        if (name.EndsWith(".g.cs", System.StringComparison.OrdinalIgnoreCase) || name.EndsWith(".g.i.cs", System.StringComparison.OrdinalIgnoreCase)
+            || name.EndsWith(".designer.cs", System.StringComparison.OrdinalIgnoreCase) || name.EndsWith(".generated.cs", System.StringComparison.OrdinalIgnoreCase)
+            || name.StartsWith("TemporaryGeneratedFile_", System.StringComparison.OrdinalIgnoreCase))
+            return true;
+        foreach (SyntaxTrivia t in tree.GetRoot().GetLeadingTrivia())
+        {
+            string text = t.ToString();
+            if (text.Contains("<auto-generated") || text.Contains("<autogenerated"))
+                return true;
+        }
+
+        return false;
+    }
+
+    private AnalyzerSettings SettingsFor(SyntaxTree tree)
+        => _settings.GetOrAdd(tree, t => AnalyzerSettings.Read(_options.AnalyzerConfigOptionsProvider.GetOptions(t)));
+}

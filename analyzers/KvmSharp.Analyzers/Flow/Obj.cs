@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+// KvmSharp only; no upstream counterpart.
+
+using System;
+using System.Collections.Generic;
+using Microsoft.CodeAnalysis;
+
+namespace KvmSharp.Analyzers.Flow;
+
+/// <summary>Where an object, or a storage location, comes from.</summary>
+internal enum ObjKind
+{
+    /// <summary>The instance the body runs on.</summary>
+    This,
+
+    /// <summary>A parameter.</summary>
+    Parameter,
+
+    /// <summary>A local, before its first assignment that is tracked.</summary>
+    Local,
+
+    /// <summary>A static member.</summary>
+    Static,
+
+    /// <summary>A member of another object.</summary>
+    Member,
+
+    /// <summary>An element with a constant index or an index held by a variable.</summary>
+    Element,
+
+    /// <summary>Some element: the index is not stable.</summary>
+    SomeElement,
+
+    /// <summary>The monitor of a type.</summary>
+    TypeOf,
+
+    /// <summary>An object created in this body.</summary>
+    New,
+
+    /// <summary>The result of an operation.</summary>
+    Result,
+
+    /// <summary>A variable whose value differs between the paths that joined.</summary>
+    Phi,
+
+    /// <summary>What an operation produced the time before, in an earlier iteration.</summary>
+    Old,
+
+    /// <summary>Any lock.</summary>
+    Any,
+}
+
+/// <summary>A canonical path: one object the analysis can name. Interned, so that equal paths are one instance.</summary>
+internal sealed class Obj
+{
+    internal Obj(int id, ObjKind kind, Obj? parent, ISymbol? symbol, object? site, Obj? index, ITypeSymbol? type)
+    {
+        Id = id;
+        Kind = kind;
+        Parent = parent;
+        Symbol = symbol;
+        Site = site;
+        Index = index;
+        Type = type;
+    }
+
+    internal int Id { get; }
+
+    internal ObjKind Kind { get; }
+
+    internal Obj? Parent { get; }
+
+    internal ISymbol? Symbol { get; }
+
+    internal object? Site { get; }
+
+    internal Obj? Index { get; }
+
+    internal ITypeSymbol? Type { get; }
+
+    /// <summary>Gets or sets a value indicating whether tests of this result are followed even while no variable holds it.</summary>
+    internal bool IsOutcome { get; set; }
+
+    /// <summary>Gets or sets a value indicating whether the outcome decides about a lock.</summary>
+    internal bool IsLockOutcome { get; set; }
+
+    internal bool IsBoolean => Type is { SpecialType: SpecialType.System_Boolean };
+
+    internal Obj Root
+    {
+        get
+        {
+            Obj o = this;
+            while (o.Kind is ObjKind.Member or ObjKind.Element or ObjKind.SomeElement && o.Parent is not null)
+                o = o.Parent;
+            return o;
+        }
+    }
+
+    internal bool Contains(Obj other)
+    {
+        for (Obj? o = this; o is not null; o = o.Parent)
+        {
+            if (ReferenceEquals(o, other) || (o.Index is not null && o.Index.Contains(other)))
+                return true;
+        }
+
+        return false;
+    }
+
+    public override string ToString() => Kind switch
+    {
+        ObjKind.This => "this",
+        ObjKind.Member => Parent!.Kind == ObjKind.This ? Symbol!.Name : Parent + "." + Symbol!.Name,
+        ObjKind.Static => Symbol!.ContainingType?.Name + "." + Symbol.Name,
+        ObjKind.Element => Parent + "[" + (Index?.ToString() ?? Site?.ToString()) + "]",
+        ObjKind.SomeElement => Parent + ".*",
+        ObjKind.TypeOf => "typeof(" + Type?.Name + ")",
+        ObjKind.Any => "*",
+        ObjKind.Old => Parent!.ToString(),
+        _ => Symbol?.Name ?? (Site as SyntaxNode)?.ToString() ?? Kind.ToString(),
+    };
+}
+
+/// <summary>Interns the objects of one body.</summary>
+internal sealed class ObjTable
+{
+    private readonly Dictionary<Key, Obj> _map = new();
+    private readonly List<Obj> _list = new();
+
+    internal int Count => _map.Count;
+
+    internal Obj this[int id] => _list[id - 1];
+
+    internal Obj Get(ObjKind kind, Obj? parent = null, ISymbol? symbol = null, object? site = null, Obj? index = null, ITypeSymbol? type = null)
+    {
+        var key = new Key(kind, parent, symbol, site, index);
+        if (!_map.TryGetValue(key, out Obj? o))
+        {
+            o = new Obj(_map.Count + 1, kind, parent, symbol, site, index, type);
+            _map.Add(key, o);
+            _list.Add(o);
+        }
+
+        return o;
+    }
+
+    private readonly struct Key : IEquatable<Key>
+    {
+        private readonly ObjKind _kind;
+        private readonly Obj? _parent;
+        private readonly ISymbol? _symbol;
+        private readonly object? _site;
+        private readonly Obj? _index;
+
+        internal Key(ObjKind kind, Obj? parent, ISymbol? symbol, object? site, Obj? index)
+        {
+            _kind = kind;
+            _parent = parent;
+            _symbol = symbol;
+            _site = site;
+            _index = index;
+        }
+
+        public bool Equals(Key other)
+            => _kind == other._kind && ReferenceEquals(_parent, other._parent) && ReferenceEquals(_index, other._index)
+                && SymbolEqualityComparer.Default.Equals(_symbol, other._symbol) && Equals(_site, other._site);
+
+        public override bool Equals(object? obj) => obj is Key k && Equals(k);
+
+        public override int GetHashCode()
+        {
+            unchecked
+            {
+                int h = (int)_kind;
+                h = (h * 31) + (_parent?.Id ?? 0);
+                h = (h * 31) + (_index?.Id ?? 0);
+                h = (h * 31) + (_symbol is null ? 0 : SymbolEqualityComparer.Default.GetHashCode(_symbol));
+                return (h * 31) + (_site?.GetHashCode() ?? 0);
+            }
+        }
+    }
+}
