@@ -2,7 +2,7 @@
 // KvmSharp only; no upstream counterpart.
 
 using System.Collections.Immutable;
-using KvmSharp.Analyzers.Contracts;
+using KvmSharp.Analyzers.ContractModel;
 using KvmSharp.Analyzers.Flow;
 using KvmSharp.Analyzers.Options;
 using KvmSharp.Analyzers.Rules;

@@ -3,7 +3,7 @@
 
 using System.Collections.Concurrent;
 using System.Collections.Generic;
-using KvmSharp.Analyzers.Contracts;
+using KvmSharp.Analyzers.ContractModel;
 using KvmSharp.Analyzers.Options;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp.Syntax;

@@ -3,7 +3,7 @@
 
 using System;
 using System.Collections.Generic;
-using KvmSharp.Analyzers.Contracts;
+using KvmSharp.Analyzers.ContractModel;
 using KvmSharp.Analyzers.Domains.Locks;
 using Microsoft.CodeAnalysis;
 

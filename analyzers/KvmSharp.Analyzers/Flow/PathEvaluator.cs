@@ -2,7 +2,7 @@
 // KvmSharp only; no upstream counterpart.
 
 using System;
-using KvmSharp.Analyzers.Contracts;
+using KvmSharp.Analyzers.ContractModel;
 using Microsoft.CodeAnalysis;
 
 namespace KvmSharp.Analyzers.Flow;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // KvmSharp only; no upstream counterpart.
 
-using KvmSharp.Analyzers.Contracts;
+using KvmSharp.Analyzers.ContractModel;
 using KvmSharp.Analyzers.KnownApis;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;

@@ -2,7 +2,7 @@
 // KvmSharp only; no upstream counterpart.
 
 using System.Collections.Generic;
-using KvmSharp.Analyzers.Contracts;
+using KvmSharp.Analyzers.ContractModel;
 using KvmSharp.Analyzers.Domains.Locks;
 using Microsoft.CodeAnalysis;
 

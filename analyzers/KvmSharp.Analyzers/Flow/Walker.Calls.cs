@@ -4,7 +4,7 @@
 using System.Collections.Generic;
 using System.Collections.Immutable;
 using System.Linq;
-using KvmSharp.Analyzers.Contracts;
+using KvmSharp.Analyzers.ContractModel;
 using KvmSharp.Analyzers.Domains.Locks;
 using KvmSharp.Analyzers.KnownApis;
 using Microsoft.CodeAnalysis;

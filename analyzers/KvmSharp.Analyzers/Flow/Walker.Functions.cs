@@ -3,7 +3,7 @@
 
 using System.Collections.Generic;
 using System.Linq;
-using KvmSharp.Analyzers.Contracts;
+using KvmSharp.Analyzers.ContractModel;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
 using Microsoft.CodeAnalysis.Operations;

@@ -5,7 +5,7 @@ using System;
 using System.Collections.Generic;
 using System.Collections.Immutable;
 using System.Threading;
-using KvmSharp.Analyzers.Contracts;
+using KvmSharp.Analyzers.ContractModel;
 using KvmSharp.Analyzers.Domains.DirectMap;
 using KvmSharp.Analyzers.Domains.Locks;
 using KvmSharp.Analyzers.Domains.References;

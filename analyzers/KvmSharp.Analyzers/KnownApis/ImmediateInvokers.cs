@@ -3,7 +3,7 @@
 
 using System;
 using System.Collections.Immutable;
-using KvmSharp.Analyzers.Contracts;
+using KvmSharp.Analyzers.ContractModel;
 using Microsoft.CodeAnalysis;
 
 namespace KvmSharp.Analyzers.KnownApis;

@@ -3,7 +3,7 @@
 
 using System.Collections.Immutable;
 using System.Linq;
-using KvmSharp.Analyzers.Contracts;
+using KvmSharp.Analyzers.ContractModel;
 using Microsoft.CodeAnalysis;
 
 namespace KvmSharp.Analyzers.KnownApis;
@@ -27,13 +27,13 @@ internal sealed class KnownLocks
             : One(ClauseKind.CondAcquires, Self, ClauseTweak.Reentrant, sleeps: true);
     }
 
-    internal Contract Contract(IMethodSymbol method)
+    internal ContractModel.Contract Contract(IMethodSymbol method)
     {
         INamedTypeSymbol? type = method.ContainingType;
         if (type is null)
-            return Contracts.Contract.Empty;
+            return ContractModel.Contract.Empty;
         if (!TypeFacts.IsIn(type, "System", "Threading"))
-            return KnownSleep.Sleeps(method) ? new Contract { IsEmpty = false, MightSleep = true } : Contracts.Contract.Empty;
+            return KnownSleep.Sleeps(method) ? new Contract { IsEmpty = false, MightSleep = true } : ContractModel.Contract.Empty;
         Contract? c = type.Name switch
         {
             "Monitor" => Monitor(method),
@@ -44,7 +44,7 @@ internal sealed class KnownLocks
             "SpinLock" => Spin(method),
             _ => null,
         };
-        return c ?? (KnownSleep.Sleeps(method) ? new Contract { IsEmpty = false, MightSleep = true } : Contracts.Contract.Empty);
+        return c ?? (KnownSleep.Sleeps(method) ? new Contract { IsEmpty = false, MightSleep = true } : ContractModel.Contract.Empty);
     }
 
     private static Contract One(ClauseKind kind, BoundPath path, ClauseTweak tweak, bool sleeps = false) => new()

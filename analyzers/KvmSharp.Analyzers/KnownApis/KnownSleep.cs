@@ -2,7 +2,7 @@
 // KvmSharp only; no upstream counterpart.
 
 using System.Collections.Generic;
-using KvmSharp.Analyzers.Contracts;
+using KvmSharp.Analyzers.ContractModel;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.Operations;
 

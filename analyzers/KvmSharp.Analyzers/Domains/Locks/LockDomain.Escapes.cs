@@ -4,7 +4,7 @@
 using System.Collections.Generic;
 using System.Collections.Immutable;
 using System.Linq;
-using KvmSharp.Analyzers.Contracts;
+using KvmSharp.Analyzers.ContractModel;
 using KvmSharp.Analyzers.Flow;
 using KvmSharp.Analyzers.Rules;
 using Microsoft.CodeAnalysis;

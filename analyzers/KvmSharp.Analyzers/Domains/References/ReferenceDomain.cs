@@ -3,7 +3,7 @@
 
 using System.Collections.Generic;
 using System.Collections.Immutable;
-using KvmSharp.Analyzers.Contracts;
+using KvmSharp.Analyzers.ContractModel;
 using KvmSharp.Analyzers.Domains.Locks;
 using KvmSharp.Analyzers.Flow;
 using KvmSharp.Analyzers.Rules;

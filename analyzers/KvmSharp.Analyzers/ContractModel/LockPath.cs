@@ -3,7 +3,7 @@
 
 using System.Collections.Immutable;
 
-namespace KvmSharp.Analyzers.Contracts;
+namespace KvmSharp.Analyzers.ContractModel;
 
 /// <summary>One word of a lock expression.</summary>
 internal readonly struct PathSegment

@@ -9,7 +9,7 @@ using KvmSharp.Analyzers.KnownApis;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
 
-namespace KvmSharp.Analyzers.Contracts;
+namespace KvmSharp.Analyzers.ContractModel;
 
 /// <summary>Reads contracts off symbols, with inheritance and external annotations, and remembers them for one compilation.</summary>
 internal sealed class ContractReader

@@ -10,7 +10,7 @@ using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
 using Microsoft.CodeAnalysis.Text;
 
-namespace KvmSharp.Analyzers.Contracts;
+namespace KvmSharp.Analyzers.ContractModel;
 
 /// <summary>Attributes from <c>*.ksannotations.txt</c> for members of assemblies that cannot be edited.</summary>
 internal sealed class ExternalAnnotations

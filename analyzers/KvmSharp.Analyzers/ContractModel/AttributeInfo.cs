@@ -5,7 +5,7 @@ using System.Collections.Generic;
 using System.Collections.Immutable;
 using Microsoft.CodeAnalysis;
 
-namespace KvmSharp.Analyzers.Contracts;
+namespace KvmSharp.Analyzers.ContractModel;
 
 /// <summary>One attribute of the package, whether it stands in source, in metadata or in an external annotation file.</summary>
 internal sealed class AttributeInfo

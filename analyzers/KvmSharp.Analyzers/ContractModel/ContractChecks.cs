@@ -9,7 +9,7 @@ using KvmSharp.Analyzers.Rules;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
 
-namespace KvmSharp.Analyzers.Contracts;
+namespace KvmSharp.Analyzers.ContractModel;
 
 /// <summary>The rules about annotations themselves: KS9001, KS9002 and KS9003.</summary>
 internal sealed class ContractChecks

@@ -4,7 +4,7 @@
 using System.Collections.Immutable;
 using Microsoft.CodeAnalysis;
 
-namespace KvmSharp.Analyzers.Contracts;
+namespace KvmSharp.Analyzers.ContractModel;
 
 /// <summary>What a clause of a contract says about its lock.</summary>
 internal enum ClauseKind

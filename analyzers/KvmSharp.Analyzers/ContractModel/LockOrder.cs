@@ -6,7 +6,7 @@ using System.Linq;
 using System.Threading;
 using Microsoft.CodeAnalysis;
 
-namespace KvmSharp.Analyzers.Contracts;
+namespace KvmSharp.Analyzers.ContractModel;
 
 /// <summary>The declared order of locks: a graph over declarations, built when somebody first asks.</summary>
 internal sealed class LockOrder
