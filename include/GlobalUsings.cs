@@ -22,6 +22,7 @@ global using static Linux.FreetypeH;
 global using static Linux.GfpH;
 global using static Linux.GfpTypesH;
 global using static Linux.HighmemH;
+global using static Linux.HardirqH;
 global using static Linux.IrqflagsH;
 global using static Linux.KrefH;
 global using static Linux.Kthread;

@@ -39,6 +39,7 @@ internal static class IrqflagsH
         if (task.irqs_off)
         {
             task.irqs_off = false;
+            task.lockdep?.IrqsOn();
             task.rq.hw.EnableInterrupts();
         }
     }

@@ -17,7 +17,7 @@ internal static class RcupdateH
         }
 
         if (task.lockdep is not null)
-            task.lockdep.Acquire(task.kernel.rcu.map, 0, trylock: true, LockMode.Shared, function, line);
+            task.lockdep.Acquire(task.kernel.rcu.map, 0, trylock: true, LockMode.SharedRecursive, function, line);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -32,7 +32,7 @@ internal sealed class rwlock_t : lockdep_map
         SchedulingPoints.Hit(task, SchedulingPoint.Acquire, this);
         task.preempt_count += PREEMPT_OFFSET;
         if (task.lockdep is not null)
-            task.lockdep.Acquire(this, 0, trylock: false, LockMode.Shared, function, line);
+            task.lockdep.Acquire(this, 0, trylock: false, (task.preempt_count & (HARDIRQ_MASK | SOFTIRQ_OFFSET)) != 0 ? LockMode.SharedRecursive : LockMode.Shared, function, line);
         int seen = Volatile.Read(ref this.cnts);
         if ((seen & (WRITER | WAITING)) != 0 || Interlocked.CompareExchange(ref this.cnts, seen + READER, seen) != seen)
             this.SpinRead(task);

@@ -53,7 +53,7 @@ internal static class Srcutree
         int idx = (int)(Volatile.Read(ref ssp.srcu_idx) & 1);
         Interlocked.Increment(ref ssp.Locks(task.rq.cpu, idx));
         if (task.lockdep is not null)
-            task.lockdep.Acquire(ssp, 0, trylock: true, LockMode.Shared, function, line);
+            task.lockdep.Acquire(ssp, 0, trylock: false, LockMode.SharedRecursive, function, line);
         return idx;
     }
 
@@ -92,7 +92,7 @@ internal static class Srcutree
 
     /// <summary>Waits until every read-side section of this structure that runs now has ended.</summary>
     [MightSleep]
-    internal static void synchronize_srcu(srcu_struct ssp)
+    internal static void synchronize_srcu(srcu_struct ssp, [CallerMemberName] string function = "", [CallerLineNumber] int line = 0)
     {
         task_struct task = current;
         SchedulingPoints.Hit(task, SchedulingPoint.RcuSynchronize, ssp);
@@ -101,6 +101,10 @@ internal static class Srcutree
             throw new KernelOops(
                 $"BUG: {task} calls synchronize_srcu({ssp.name}) inside a read-side section of the same structure: it would wait for itself");
         }
+
+        // The grace period waits for readers as a writer would.
+        task.lockdep?.Acquire(ssp, 0, trylock: false, LockMode.Exclusive, function, line);
+        task.lockdep?.Release(ssp);
 
         mutex_lock(ssp.srcu_gp_mutex);
         Interlocked.Increment(ref ssp.waiters);
@@ -116,7 +120,8 @@ internal static class Srcutree
     }
 
     [MightSleep]
-    internal static void synchronize_srcu_expedited(srcu_struct ssp) => synchronize_srcu(ssp);
+    internal static void synchronize_srcu_expedited(srcu_struct ssp, [CallerMemberName] string function = "", [CallerLineNumber] int line = 0) =>
+        synchronize_srcu(ssp, function, line);
 
     [MustCheck]
     internal static int init_srcu_struct(srcu_struct ssp) => should_fail(current.kernel, "init_srcu_struct") ? -ENOMEM : 0;

@@ -10,6 +10,7 @@ global using static Linux.Core;
 global using static Linux.CurrentH;
 global using static Linux.Errno;
 global using static Linux.FaultInject;
+global using static Linux.HardirqH;
 global using static Linux.IrqflagsH;
 global using static Linux.KrefH;
 global using static Linux.Kthread;
