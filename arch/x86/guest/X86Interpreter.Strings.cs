@@ -108,27 +108,11 @@ internal sealed unsafe partial class X86Interpreter
         ulong to = IndexRegister(i, r, RdiOffset);
         ulong source = from + *(ulong*)(r + i->Segment);
         ulong n = ElementsInPage(i, r, source, ElementsInPage(i, r, to, count));
-        if (n > 1)
+        if (n > 1 && c.CopyChunk(source, to, (int)n * size))
         {
-            int bytes = (int)n * size;
-            byte* p = c._bus.TryAccess(source, bytes, c._read);
-            if (p != null)
-            {
-                // The source pointer dies with the next bus call, so the chunk goes through a buffer. Its value tells whether both are one host range
-                // that overlaps, which has to be copied element by element.
-                byte* buffer = stackalloc byte[RepeatChunk];
-                nuint origin = (nuint)p;
-                Unsafe.CopyBlockUnaligned(buffer, p, (uint)bytes);
-                byte* q = c._bus.TryAccess(to, bytes, c._write);
-                if (q != null && (nuint)q - origin >= (nuint)bytes)
-                {
-                    X86Order.BeforeStore();
-                    Unsafe.CopyBlockUnaligned(q, buffer, (uint)bytes);
-                    SetIndex(i, r, RsiOffset, from + (uint)bytes);
-                    SetIndex(i, r, RdiOffset, to + (uint)bytes);
-                    return Advance(i, r, n);
-                }
-            }
+            SetIndex(i, r, RsiOffset, from + (n * (uint)size));
+            SetIndex(i, r, RdiOffset, to + (n * (uint)size));
+            return Advance(i, r, n);
         }
         int step = c.ReadSized(i, source, size, c._read, out ulong value);
         if (step == X86Step.Next)
@@ -139,6 +123,27 @@ internal sealed unsafe partial class X86Interpreter
         SetIndex(i, r, RsiOffset, from + stride);
         SetIndex(i, r, RdiOffset, to + stride);
         return Advance(i, r, 1);
+    }
+
+    /// <summary>Copies within one page each; false leaves the work to the way of one element.</summary>
+    [SkipLocalsInit]
+    private bool CopyChunk(ulong source, ulong to, int bytes)
+    {
+        byte* p = _bus.TryAccess(source, bytes, _read);
+        if (p == null)
+            return false;
+
+        // The source pointer dies with the next bus call, so the chunk goes through a buffer. Its value tells whether both are one host range that
+        // overlaps, which has to be copied element by element.
+        byte* buffer = stackalloc byte[RepeatChunk];
+        nuint origin = (nuint)p;
+        Unsafe.CopyBlockUnaligned(buffer, p, (uint)bytes);
+        byte* q = _bus.TryAccess(to, bytes, _write);
+        if (q == null || (nuint)q - origin < (nuint)bytes)
+            return false;
+        X86Order.BeforeStore();
+        Unsafe.CopyBlockUnaligned(q, buffer, (uint)bytes);
+        return true;
     }
 
     private static int Scas(X86Interpreter c, X86Insn* i, byte* r)

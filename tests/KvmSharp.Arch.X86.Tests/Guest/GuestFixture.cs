@@ -31,6 +31,7 @@ internal sealed unsafe class GuestFixture : IDisposable
         Vm.Word(Gdt + 0x18) = 0x00cff3000000ffff;
         Vm.Word(Gdt + 0x20) = 0x00affb000000ffff;
         State.Tr = new X86Segment { Selector = 0x40, Base = Tss, Limit = 0x67, Attributes = 0xb | X86Segment.Present };
+        Vm.Word(Tss + 0x60) = 0xffff_0000_0000_0000;
         State.Idtr = new X86TableRegister { Base = Idt, Limit = 0xfff };
     }
 
