@@ -70,6 +70,13 @@ internal static unsafe partial class KvmMain
 
     private static int memslot_user_limit(kvm_memory_slot slot) => short.MaxValue - 3;
 
+    /// <summary>Registers /dev/kvm. Called once at boot.</summary>
+    internal static int kvm_init(Kernel kernel)
+    {
+        kernel.KvmCharDevice = kvm_chardev_ops;
+        return 0;
+    }
+
     // Lifetime.
 
     internal static void kvm_get_kvm([AcquiresReference] kvm kvm) => WARN_ON_ONCE(Interlocked.Increment(ref kvm.users_count) <= 1);

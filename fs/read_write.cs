@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Mirrors fs/read_write.c, Linux 6.18.
+namespace Linux;
+
+internal static unsafe class ReadWrite
+{
+    internal const int SEEK_SET = 0;
+    internal const int SEEK_CUR = 1;
+    internal const int SEEK_END = 2;
+    internal const int SEEK_DATA = 3;
+    internal const int SEEK_HOLE = 4;
+    internal const ulong MAX_RW_COUNT = int.MaxValue & ~(PAGE_SIZE - 1);
+
+    /// <summary>For files whose position means nothing but which must answer lseek(2) with success.</summary>
+    internal static long noop_llseek(@file file, long offset, int whence) => file.f_pos;
+
+    /// <summary>lseek of a file with a size and without holes.</summary>
+    internal static long generic_file_llseek(@file file, long offset, int whence)
+    {
+        long size = i_size_read(file_inode(file));
+        switch (whence)
+        {
+            case SEEK_END:
+                offset = unchecked(offset + size);
+                break;
+            case SEEK_CUR when offset == 0:
+                return file.f_pos;
+            case SEEK_CUR:
+                offset = unchecked(offset + file.f_pos);
+                break;
+            case SEEK_DATA:
+                if ((ulong)offset >= (ulong)size)
+                    return -ENXIO;
+                break;
+            case SEEK_HOLE:
+                if ((ulong)offset >= (ulong)size)
+                    return -ENXIO;
+                offset = size;
+                break;
+        }
+
+        if (offset < 0)
+            return -EINVAL;
+        file.f_pos = offset;
+        return offset;
+    }
+
+    [MightSleep]
+    internal static long sys_lseek(uint fd, long offset, uint whence)
+    {
+        @file? file = fget(fd);
+        if (file is null)
+            return -EBADF;
+        long ret = -EINVAL;
+        if (whence <= SEEK_HOLE)
+            ret = vfs_llseek(file, offset, (int)whence);
+        fput(file);
+        return ret;
+    }
+
+    [MightSleep]
+    internal static long vfs_llseek(@file file, long offset, int whence) =>
+        (file.f_mode & FMODE_LSEEK) == 0 ? -ESPIPE : file.f_op.llseek!(file, offset, whence);
+
+    private static int rw_verify_area(long pos, ulong count)
+    {
+        if ((long)count < 0)
+            return -EINVAL;
+        return pos < 0 || unchecked(pos + (long)count) < 0 ? -EINVAL : 0;
+    }
+
+    /// <summary>Reads into user memory at <paramref name="buf"/>.</summary>
+    /// <returns>Bytes read, or -EBADF, -EINVAL (no way to read the file), -EFAULT.</returns>
+    [MightSleep]
+    internal static nint vfs_read(@file file, ulong buf, ulong count, ref long pos)
+    {
+        if ((file.f_mode & FMODE_READ) == 0)
+            return -EBADF;
+        if ((file.f_mode & FMODE_CAN_READ) == 0)
+            return -EINVAL;
+        if (!access_ok(file.kernel, buf, count))
+            return -EFAULT;
+        int ret = rw_verify_area(pos, count);
+        if (ret != 0)
+            return ret;
+        count = Math.Min(count, MAX_RW_COUNT);
+        if (file.f_op.read is { } read)
+            return read(file, buf, count, ref pos);
+        return Chunks(file, buf, count, ref pos, file.f_op.read_iter!);
+    }
+
+    [MightSleep]
+    internal static nint vfs_write(@file file, ulong buf, ulong count, ref long pos)
+    {
+        if ((file.f_mode & FMODE_WRITE) == 0)
+            return -EBADF;
+        if ((file.f_mode & FMODE_CAN_WRITE) == 0)
+            return -EINVAL;
+        if (!access_ok(file.kernel, buf, count))
+            return -EFAULT;
+        int ret = rw_verify_area(pos, count);
+        if (ret != 0)
+            return ret;
+        count = Math.Min(count, MAX_RW_COUNT);
+        if (file.f_op.write is { } write)
+            return write(file, buf, count, ref pos);
+        return WriteChunks(file, buf, count, ref pos, file.f_op.write_iter!);
+    }
+
+    [MightSleep]
+    internal static nint sys_read(uint fd, ulong buf, ulong count)
+    {
+        @file? file = fget(fd);
+        if (file is null)
+            return -EBADF;
+        nint ret = vfs_read(file, buf, count, ref file.f_pos);
+        fput(file);
+        return ret;
+    }
+
+    [MightSleep]
+    internal static nint sys_write(uint fd, ulong buf, ulong count)
+    {
+        @file? file = fget(fd);
+        if (file is null)
+            return -EBADF;
+        nint ret = vfs_write(file, buf, count, ref file.f_pos);
+        fput(file);
+        return ret;
+    }
+
+    [MightSleep]
+    internal static nint sys_pread64(uint fd, ulong buf, ulong count, long pos)
+    {
+        if (pos < 0)
+            return -EINVAL;
+        @file? file = fget(fd);
+        if (file is null)
+            return -EBADF;
+        nint ret = (file.f_mode & FMODE_PREAD) != 0 ? vfs_read(file, buf, count, ref pos) : -ESPIPE;
+        fput(file);
+        return ret;
+    }
+
+    [MightSleep]
+    internal static nint sys_pwrite64(uint fd, ulong buf, ulong count, long pos)
+    {
+        if (pos < 0)
+            return -EINVAL;
+        @file? file = fget(fd);
+        if (file is null)
+            return -EBADF;
+        nint ret = (file.f_mode & FMODE_PWRITE) != 0 ? vfs_write(file, buf, count, ref pos) : -ESPIPE;
+        fput(file);
+        return ret;
+    }
+
+    /// <summary>Copies between two files inside the kernel; <paramref name="pos"/> is the position in the input, given as a pointer.</summary>
+    [MightSleep]
+    internal static nint do_sendfile(int out_fd, int in_fd, ref long pos, ulong count)
+    {
+        @file? @in = fget((uint)in_fd);
+        if (@in is null)
+            return -EBADF;
+        nint retval = -EBADF;
+        @file? @out = null;
+        if ((@in.f_mode & FMODE_READ) == 0)
+            goto fput_in;
+
+        retval = -ESPIPE;
+        if ((@in.f_mode & FMODE_PREAD) == 0)
+            goto fput_in;
+        retval = rw_verify_area(pos, count);
+        if (retval < 0)
+            goto fput_in;
+
+        retval = -EBADF;
+        @out = fget((uint)out_fd);
+        if (@out is null)
+            goto fput_in;
+        if ((@out.f_mode & FMODE_WRITE) == 0)
+            goto fput_out;
+        retval = -EINVAL;
+        if (@in.f_op.splice_read is not { } splice_read || @out.f_op.splice_write is not { } splice_write)
+            goto fput_out;
+        retval = CopyWithin(@in, ref pos, splice_read, @out, ref @out.f_pos, splice_write, Math.Min(count, MAX_RW_COUNT));
+
+    fput_out:
+        fput(@out);
+    fput_in:
+        fput(@in);
+        return retval;
+    }
+
+    /// <summary>Only between files of one file system; anonymous files are on one of their own.</summary>
+    [MightSleep]
+    internal static nint vfs_copy_file_range(@file file_in, ref long pos_in, @file file_out, ref long pos_out, ulong len, uint flags)
+    {
+        if (flags != 0)
+            return -EINVAL;
+        if ((file_in.f_mode & FMODE_READ) == 0 || (file_out.f_mode & FMODE_WRITE) == 0 || (file_out.f_flags & O_APPEND) != 0)
+            return -EBADF;
+        if ((file_inode(file_in).i_mode & S_IFMT) != S_IFREG || (file_inode(file_out).i_mode & S_IFMT) != S_IFREG)
+            return -EINVAL;
+        if (file_inode(file_in).i_sb != file_inode(file_out).i_sb)
+            return -EXDEV;
+        int ret = rw_verify_area(pos_in, len);
+        if (ret == 0)
+            ret = rw_verify_area(pos_out, len);
+        if (ret != 0)
+            return ret;
+        if (len == 0)
+            return 0;
+        if (file_in.f_op.splice_read is not { } splice_read || file_out.f_op.splice_write is not { } splice_write)
+            return -EINVAL;
+        return CopyWithin(file_in, ref pos_in, splice_read, file_out, ref pos_out, splice_write, Math.Min(len, MAX_RW_COUNT));
+    }
+
+    [MightSleep]
+    internal static nint sys_copy_file_range(int fd_in, ref long pos_in, int fd_out, ref long pos_out, ulong len, uint flags)
+    {
+        @file? file_in = fget((uint)fd_in);
+        if (file_in is null)
+            return -EBADF;
+        @file? file_out = fget((uint)fd_out);
+        if (file_out is null)
+        {
+            fput(file_in);
+            return -EBADF;
+        }
+
+        nint ret = vfs_copy_file_range(file_in, ref pos_in, file_out, ref pos_out, len, flags);
+        fput(file_out);
+        fput(file_in);
+        return ret;
+    }
+
+    private static nint CopyWithin(
+        @file @in, ref long pos_in, kernel_read_t read, @file @out, ref long pos_out, kernel_write_t write, ulong count)
+    {
+        Span<byte> chunk = stackalloc byte[(int)PAGE_SIZE];
+        nint done = 0;
+        while ((ulong)done < count)
+        {
+            long at = pos_in;
+            nint got = read(@in, chunk[..(int)Math.Min((ulong)chunk.Length, count - (ulong)done)], ref at);
+            if (got <= 0)
+                return done != 0 ? done : got;
+            nint put = write(@out, chunk[..(int)got], ref pos_out);
+            if (put <= 0)
+                return done != 0 ? done : put;
+            pos_in += put;
+            done += put;
+            if (put < got)
+                break;
+        }
+
+        return done;
+    }
+
+    // A page at a time through a buffer on the stack: neither the file's memory nor the user's is mapped while the other faults.
+    private static nint Chunks(@file file, ulong buf, ulong count, ref long pos, kernel_read_t read)
+    {
+        Span<byte> chunk = stackalloc byte[(int)PAGE_SIZE];
+        nint done = 0;
+        while ((ulong)done < count)
+        {
+            long at = pos;
+            int want = (int)Math.Min((ulong)chunk.Length, count - (ulong)done);
+            nint got = read(file, chunk[..want], ref at);
+            if (got <= 0)
+                return done != 0 ? done : got;
+            ulong left;
+            fixed (byte* from = chunk)
+                left = copy_to_user(buf + (ulong)done, from, (ulong)got);
+            nint copied = got - (nint)left;
+            pos += copied;
+            done += copied;
+            if (left != 0)
+                return done != 0 ? done : -EFAULT;
+            if (got < want)
+                break;
+        }
+
+        return done;
+    }
+
+    private static nint WriteChunks(@file file, ulong buf, ulong count, ref long pos, kernel_write_t write)
+    {
+        Span<byte> chunk = stackalloc byte[(int)PAGE_SIZE];
+        nint done = 0;
+        while ((ulong)done < count)
+        {
+            int want = (int)Math.Min((ulong)chunk.Length, count - (ulong)done);
+            ulong left;
+            fixed (byte* to = chunk)
+                left = copy_from_user(to, buf + (ulong)done, (ulong)want);
+            int got = want - (int)left;
+            if (got == 0)
+                return done != 0 ? done : -EFAULT;
+            nint put = write(file, chunk[..got], ref pos);
+            if (put <= 0)
+                return done != 0 ? done : put;
+            done += put;
+            if (put < want)
+                break;
+        }
+
+        return done;
+    }
+}

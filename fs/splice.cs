@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Mirrors fs/splice.c, Linux 6.18.
+namespace Linux;
+
+internal static class Splice
+{
+    /// <summary>Moves bytes between a pipe and another file; exactly one end here is a pipe.</summary>
+    /// <returns>Bytes moved; -EBADF, -EINVAL for a file that cannot splice, -ESPIPE for an offset that a file cannot take.</returns>
+    [MightSleep]
+    internal static nint do_splice(@file @in, ref long off_in, bool has_off_in, @file @out, ref long off_out, bool has_off_out, ulong len)
+    {
+        if ((@in.f_mode & FMODE_READ) == 0 || (@out.f_mode & FMODE_WRITE) == 0)
+            return -EBADF;
+        pipe_inode_info? ipipe = get_pipe_info(@in);
+        pipe_inode_info? opipe = get_pipe_info(@out);
+        if (ipipe is not null && opipe is null)
+        {
+            if (has_off_in)
+                return -ESPIPE;
+            if (has_off_out && (@out.f_mode & FMODE_PWRITE) == 0)
+                return -EINVAL;
+            if ((@out.f_flags & O_APPEND) != 0)
+                return -EINVAL;
+            return @out.f_op.splice_write is { } write ? Move(@in, ref off_in, @in.f_op.splice_read!, @out, ref off_out, write, len) : -EINVAL;
+        }
+
+        if (opipe is not null && ipipe is null)
+        {
+            if (has_off_out)
+                return -ESPIPE;
+            if (has_off_in && (@in.f_mode & FMODE_PREAD) == 0)
+                return -EINVAL;
+            return @in.f_op.splice_read is { } read ? Move(@in, ref off_in, read, @out, ref off_out, @out.f_op.splice_write!, len) : -EINVAL;
+        }
+
+        return -EINVAL;
+    }
+
+    [MightSleep]
+    internal static nint sys_splice(int fd_in, ref long off_in, bool has_off_in, int fd_out, ref long off_out, bool has_off_out, ulong len)
+    {
+        if (len == 0)
+            return 0;
+        @file? @in = fget((uint)fd_in);
+        if (@in is null)
+            return -EBADF;
+        @file? @out = fget((uint)fd_out);
+        nint error = @out is null ? -EBADF : do_splice(@in, ref off_in, has_off_in, @out, ref off_out, has_off_out, len);
+        if (@out is not null)
+            fput(@out);
+        fput(@in);
+        return error;
+    }
+
+    private static nint Move(@file @in, ref long pos_in, kernel_read_t read, @file @out, ref long pos_out, kernel_write_t write, ulong len)
+    {
+        Span<byte> chunk = stackalloc byte[(int)PAGE_SIZE];
+        nint done = 0;
+        while ((ulong)done < len)
+        {
+            nint got = read(@in, chunk[..(int)Math.Min((ulong)chunk.Length, len - (ulong)done)], ref pos_in);
+            if (got <= 0)
+                return done != 0 ? done : got;
+            nint put = write(@out, chunk[..(int)got], ref pos_out);
+            if (put <= 0)
+                return done != 0 ? done : put;
+            done += put;
+        }
+
+        return done;
+    }
+}
