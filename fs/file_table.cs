@@ -47,7 +47,7 @@ internal static class FileTable
             return;
         BUG_ON(count < 0);
         task_struct task = current;
-        if ((task.flags & PF_KTHREAD) == 0 && task_work_add(task, new callback_head(static state => ____fput((@file)state!), file), task_work_notify_mode.TWA_RESUME) == 0)
+        if ((task.flags & PF_KTHREAD) == 0 && task_work_add(task, new callback_head(static state => ____fput((@file)state.data!), file), task_work_notify_mode.TWA_RESUME) == 0)
             return;
         delayed_fput(@file);
     }

@@ -15,7 +15,9 @@ internal sealed partial class task_struct
 internal static class Capability
 {
     internal const int CAP_IPC_LOCK = 14;
+    internal const int CAP_SYS_RAWIO = 17;
     internal const int CAP_SYS_ADMIN = 21;
+    internal const int CAP_SYS_NICE = 23;
     internal const int CAP_SYS_RESOURCE = 24;
 
     internal static bool capable(int cap) => (current.cap_effective & (1UL << cap)) != 0;

@@ -56,6 +56,8 @@ internal static class Shmem
 
     internal static bool shmem_file(@file file) => file.f_op == shmem_file_operations;
 
+    internal static bool shmem_mapping(address_space mapping) => mapping.a_ops == shmem_aops;
+
     internal static shmem_inode_info SHMEM_I(inode inode) => (shmem_inode_info)inode.i_private!;
 
     /// <summary>An unlinked file of the given size.</summary>
@@ -276,7 +278,7 @@ internal static class Shmem
         }
 
         ulong end = ((ulong)(offset + len) + PAGE_SIZE - 1) >> PAGE_SHIFT;
-        if (end - ((ulong)offset >> PAGE_SHIFT) > inode.kernel.totalram_pages())
+        if (end - ((ulong)offset >> PAGE_SHIFT) > (ulong)totalram_pages(inode.kernel))
         {
             error = -ENOSPC;
             goto @out;

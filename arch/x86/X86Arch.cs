@@ -61,6 +61,8 @@ internal sealed unsafe partial class X86Arch : Arch
 
     internal override ulong MmapBase => TASK_SIZE_MAX - (128UL << 20);
 
+    internal override bool HasMap32Bit => true;
+
     internal override ulong VMALLOC_START => __VMALLOC_BASE_L4;
 
     internal override ulong VMALLOC_END => __VMALLOC_BASE_L4 + (VMALLOC_SIZE_TB_L4 << 40);

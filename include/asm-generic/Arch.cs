@@ -23,6 +23,9 @@ internal abstract class Arch
     /// <summary>Where mmap() without a hint begins to look, downwards.</summary>
     internal abstract ulong MmapBase { get; }
 
+    /// <summary>Whether mmap() knows MAP_32BIT and MAP_ABOVE4G.</summary>
+    internal virtual bool HasMap32Bit => false;
+
     internal abstract ulong VMALLOC_START { get; }
 
     internal abstract ulong VMALLOC_END { get; }

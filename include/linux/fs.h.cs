@@ -12,6 +12,8 @@ internal delegate long unlocked_ioctl_t(@file file, uint cmd, ulong arg);
 
 internal delegate int file_mmap_t(@file file, vm_area_struct vma);
 
+internal delegate int mmap_prepare_t(vm_area_desc desc);
+
 internal delegate int release_t(inode inode, @file file);
 
 internal delegate int open_t(inode inode, @file file);
@@ -51,6 +53,9 @@ internal sealed class file_operations
     internal unlocked_ioctl_t? unlocked_ioctl { get; init; }
 
     internal file_mmap_t? mmap { get; init; }
+
+    /// <summary>Decides about a mapping before its area exists, so that it can merge; instead of <see cref="mmap"/>.</summary>
+    internal mmap_prepare_t? mmap_prepare { get; init; }
 
     internal open_t? open { get; init; }
 
@@ -196,6 +201,9 @@ internal sealed partial class address_space
     /// <summary>Areas that map this file. Changed under i_mmap_rwsem.</summary>
     [GuardedBy(nameof(i_mmap_rwsem))]
     internal readonly List<vm_area_struct> i_mmap = [];
+
+    /// <summary>Areas that may write to the file, and attempts to; negative while writing is denied for good. Atomic.</summary>
+    internal int i_mmap_writable;
 
     internal gfp_t gfp_mask = GFP_HIGHUSER_MOVABLE;
 

@@ -90,6 +90,9 @@ internal sealed class vm_operations_struct
 
     internal fault_t? fault { get; init; }
 
+    /// <summary>Maps what the page cache has around an address; NONE to go on with <see cref="fault"/>.</summary>
+    internal fault_t? map_pages { get; init; }
+
     internal fault_t? page_mkwrite { get; init; }
 
     internal set_policy_t? set_policy { get; init; }
@@ -234,63 +237,4 @@ internal static unsafe partial class MmH
         -EHWPOISON => vm_fault_t.VM_FAULT_HWPOISON,
         _ => vm_fault_t.VM_FAULT_SIGBUS,
     };
-}
-
-/// <summary>One area of an address space: half-open byte range, flags, file and offset. Changed under mmap_lock held for writing.</summary>
-internal sealed partial class vm_area_struct
-{
-    internal vm_area_struct(mm_struct mm) => vm_mm = mm;
-
-    internal readonly mm_struct vm_mm;
-    internal ulong vm_start;
-    internal ulong vm_end;
-    internal ulong vm_flags;
-    internal pgprot_t vm_page_prot;
-
-    /// <summary>Page index in the file at vm_start; for anonymous areas the address it had when first mapped, in pages.</summary>
-    internal pgoff_t vm_pgoff;
-    internal @file? vm_file;
-    internal vm_operations_struct? vm_ops;
-    internal anon_vma? anon_vma;
-    internal object? vm_private_data;
-    internal mempolicy? vm_policy;
-    internal string? anon_name;
-}
-
-/// <summary>An address space.</summary>
-internal sealed partial class mm_struct
-{
-    internal mm_struct(Kernel kernel)
-    {
-        this.kernel = kernel;
-        mmap_lock = new rw_semaphore("&mm->mmap_lock");
-        page_table_lock = new spinlock_t("&mm->page_table_lock");
-    }
-
-    internal readonly Kernel kernel;
-
-    /// <summary>Physical address of the top-level page table.</summary>
-    internal ulong pgd;
-
-    /// <summary>Areas, faults and everything about them.</summary>
-    internal readonly rw_semaphore mmap_lock;
-
-    /// <summary>Page-table entries of this address space.</summary>
-    internal readonly spinlock_t page_table_lock;
-    internal int mm_users = 1;
-    internal int mm_count = 1;
-
-    /// <summary>Pages in areas with VM_LOCKED, plus what io_uring and others charged. Under mmap_lock for writing.</summary>
-    internal ulong locked_vm;
-    internal ulong total_vm;
-    internal ulong data_vm;
-    internal long pinned_vm;
-    internal ulong def_flags;
-    internal int map_count;
-
-    /// <summary>MMU notifiers; null until the first one registers.</summary>
-    internal mmu_notifier_subscriptions? notifier_subscriptions;
-
-    /// <summary>What the architecture keeps per address space (ASID, generation).</summary>
-    internal object? context;
 }

@@ -17,6 +17,9 @@ internal static unsafe class PageFlagsH
     internal const int PG_workingset = 9;
     internal const int PG_owner_priv_1 = 10;
     internal const int PG_owner_2 = 11;
+
+    /// <summary>Of an anonymous page.</summary>
+    internal const int PG_anon_exclusive = PG_owner_2;
     internal const int PG_arch_1 = 12;
     internal const int PG_reserved = 13;
     internal const int PG_private = 14;

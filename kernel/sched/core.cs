@@ -131,6 +131,8 @@ internal static partial class Core
     {
         if (!task.rq.TryOwn(task))
             AcquireCpuSlow(task);
+        else if (task.mm is not null && !ReferenceEquals(task.rq.loaded_mm, task.mm))
+            context_switch_mm(task);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -286,6 +288,8 @@ internal static partial class Core
 
         while (!Volatile.Read(ref task.cpu_granted))
             task.Park();
+        if (task.mm is not null && !ReferenceEquals(task.rq.loaded_mm, task.mm))
+            context_switch_mm(task);
     }
 
     private static void Yield(task_struct task)

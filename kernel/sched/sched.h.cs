@@ -11,6 +11,9 @@ internal sealed class rq
     /// <summary>The silicon: TLBs, events, clock. Belongs to the owner.</summary>
     internal readonly Cpu hw;
 
+    /// <summary>The address space whose tables the CPU has loaded; a kernel task leaves those of the last user there. Written by the owner.</summary>
+    internal mm_struct? loaded_mm;
+
     private task_struct? owner;
 
     internal rq(Kernel kernel, Cpu hw)
