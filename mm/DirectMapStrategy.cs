@@ -68,18 +68,24 @@ internal abstract class DirectMapStrategy
     [MightSleep]
     internal virtual void SecretmemAdded(inode inode, [BorrowsReference] folio folio) => Protect(inode, folio);
 
-    /// <summary>Tells the audit that from now on nothing may reach the folio through the direct map.</summary>
-    protected static void Protect(inode inode, folio folio)
+    /// <summary>Tells the audit, once, that from now on nothing may reach the folio through the direct map. The folio is locked.</summary>
+    protected static unsafe void Protect(inode inode, folio folio)
     {
+        if (folio.Frame->Audited != 0)
+            return;
+        folio.Frame->Audited = 1;
         task_struct task = current;
         ulong pfn = folio_pfn(folio);
         for (long i = 0; i < folio_nr_pages(folio); i++)
             task.kernel.machine.Exposure.Protect(pfn + (ulong)i, (uint)inode.i_ino, task.rq.hw);
     }
 
-    /// <summary>Tells the audit that the folio is ordinary memory again.</summary>
-    internal static void Unprotect(folio folio)
+    /// <summary>Tells the audit that the folio is ordinary memory again. Nobody else can find it.</summary>
+    internal static unsafe void Unprotect(folio folio)
     {
+        if (folio.Frame->Audited == 0)
+            return;
+        folio.Frame->Audited = 0;
         task_struct task = current;
         ulong pfn = folio_pfn(folio);
         for (long i = 0; i < folio_nr_pages(folio); i++)

@@ -48,6 +48,10 @@ internal unsafe struct PageFrame
     [FieldOffset(56)]
     internal byte order;
 
+    /// <summary>Not 0: the audit knows that nothing may reach the page through the direct map. Has no counterpart in Linux.</summary>
+    [FieldOffset(57)]
+    internal byte Audited;
+
     /// <summary>Number of page-table pages' live entries (page tables only).</summary>
     [FieldOffset(60)]
     internal int pt_share;

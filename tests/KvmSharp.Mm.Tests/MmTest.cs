@@ -25,7 +25,11 @@ internal abstract class MmTest
     [TearDown]
     public void PowerOff()
     {
-        foreach ((Linux.Kernel kernel, long free) in _kernels)
+        (Linux.Kernel Kernel, long Free)[] kernels = [.. _kernels];
+        IDisposable[] machines = [.. _machines];
+        _kernels.Clear();
+        _machines.Clear();
+        foreach ((Linux.Kernel kernel, long free) in kernels)
         {
             kernel.Failures = null;
             kernel.RunTask(() =>
@@ -41,10 +45,8 @@ internal abstract class MmTest
             Assert.That(kernel.Warnings, Is.Empty);
         }
 
-        foreach (IDisposable machine in _machines)
+        foreach (IDisposable machine in machines)
             machine.Dispose();
-        _machines.Clear();
-        _kernels.Clear();
     }
 
     protected static void Run(Linux.Kernel kernel, Action body) => kernel.RunTask(body);
