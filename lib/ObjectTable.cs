@@ -10,8 +10,10 @@ namespace Linux;
 internal sealed class ObjectTable<T>
     where T : class
 {
+    private const int Rest = 1024;
+
     private readonly Lock _lock = new();
-    private readonly Stack<uint> _free = new();
+    private readonly Queue<uint> _free = new();
     private T?[] _objects = new T?[64];
     private uint _next = 1;
 
@@ -21,7 +23,8 @@ internal sealed class ObjectTable<T>
     {
         lock (_lock)
         {
-            uint id = _free.Count > 0 ? _free.Pop() : _next++;
+            // An id rests for a while: a reader that raced with the removal finds nothing, rather than somebody else.
+            uint id = _free.Count > Rest ? _free.Dequeue() : _next++;
             if (id >= _objects.Length)
             {
                 T?[] grown = new T?[_objects.Length * 2];
@@ -36,10 +39,20 @@ internal sealed class ObjectTable<T>
         }
     }
 
-    internal T Get(uint id)
+    internal T Get(uint id) => TryGet(id) ?? throw new KernelOops($"dangling {typeof(T).Name} id {id}");
+
+    /// <summary>The object, or null if it was removed: for readers that hold nothing that keeps it.</summary>
+    internal T? TryGet(uint id)
     {
         T?[] objects = Volatile.Read(ref _objects);
-        return (id < objects.Length ? Volatile.Read(ref objects[id]) : null) ?? throw new KernelOops($"dangling {typeof(T).Name} id {id}");
+        return id < objects.Length ? Volatile.Read(ref objects[id]) : null;
+    }
+
+    /// <summary>The objects that are in the table now.</summary>
+    internal T[] Snapshot()
+    {
+        lock (_lock)
+            return [.. _objects.OfType<T>()];
     }
 
     internal void Remove(uint id)
@@ -49,7 +62,7 @@ internal sealed class ObjectTable<T>
             if (id >= _objects.Length || _objects[id] is null)
                 throw new KernelOops($"double removal of {typeof(T).Name} id {id}");
             _objects[id] = null;
-            _free.Push(id);
+            _free.Enqueue(id);
             Count--;
         }
     }

@@ -68,6 +68,9 @@ internal abstract class DirectMapStrategy
     [MightSleep]
     internal virtual void SecretmemAdded(inode inode, [BorrowsReference] folio folio) => Protect(inode, folio);
 
+    /// <summary>Says what is wrong if the direct map does not have, or has, a cached folio of a mapping without direct map; null if all is well.</summary>
+    internal abstract string? CheckFolio(address_space mapping, folio folio);
+
     /// <summary>Tells the audit, once, that from now on nothing may reach the folio through the direct map. The folio is locked.</summary>
     protected static unsafe void Protect(inode inode, folio folio)
     {

@@ -483,7 +483,7 @@ internal static unsafe class Filemap
                 }
 
                 // Truncated while we waited.
-                if (folio_mapping(folio) != mapping)
+                if (!FolioIsIn(mapping, folio))
                 {
                     folio_unlock(folio);
                     folio_put(folio);
@@ -613,7 +613,7 @@ internal static unsafe class Filemap
                 continue;
             }
 
-            if (folio_mapping(folio) != mapping)
+            if (!FolioIsIn(mapping, folio))
             {
                 folio_unlock(folio);
                 folio_put(folio);

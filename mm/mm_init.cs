@@ -57,7 +57,9 @@ internal static unsafe partial class MmInit
         free_area_init(kernel);
         build_all_zonelists(kernel);
         mem_init(kernel);
+        swap_setup(kernel);
         kernel.RegisterInvariant("page allocator", () => PageAllocInvariants.Check(kernel));
+        kernel.RegisterInvariant("page cache", () => PageCacheInvariants.Check(kernel));
     }
 
     /// <summary>Builds the page array and the zones.</summary>
@@ -239,7 +241,6 @@ internal static unsafe partial class MmInit
         ulong nr = end_pfn - pfn;
         for (ulong block = pageblock_start_pfn(pfn); block < end_pfn; block += pageblock_nr_pages)
             PageAlloc.init_pageblock_migratetype(pfn_to_page(zone.kernel, block), MIGRATE_MOVABLE);
-        zone.nr_deferred_pages -= (long)nr;
         while (pfn < end_pfn)
         {
             int order = Math.Min(MAX_PAGE_ORDER, System.Numerics.BitOperations.TrailingZeroCount(pfn));
@@ -249,6 +250,8 @@ internal static unsafe partial class MmInit
             pfn += 1UL << order;
         }
 
+        // Last: who looks without the lock may count pages twice, but must not miss any.
+        zone.nr_deferred_pages -= (long)nr;
         return nr;
     }
 

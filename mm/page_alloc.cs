@@ -1118,7 +1118,9 @@ internal static unsafe partial class PageAlloc
     private static uint alloc_flags_nofragment(zone zone, gfp_t gfp_mask)
     {
         uint alloc_flags = (uint)(gfp_mask & gfp_t.__GFP_KSWAPD_RECLAIM);
-        if (zone.kernel.config.defrag_mode || zone.idx == zone_type.ZONE_NORMAL)
+
+        // A zone that can still grow has whole blocks, they are only not initialised yet.
+        if (zone.kernel.config.defrag_mode || zone.idx == zone_type.ZONE_NORMAL || Volatile.Read(ref zone.nr_deferred_pages) != 0)
             alloc_flags |= ALLOC_NOFRAGMENT;
         return alloc_flags;
     }

@@ -22,24 +22,24 @@ internal sealed unsafe class lruvec
 
 internal sealed partial class Kernel
 {
-    internal lruvec lruvec
-    {
-        get => field ??= new lruvec(this);
-    }
+    internal lruvec lruvec = null!;
 
     /// <summary>
     /// For each CPU the folios on their way to the LRU lists, each with a reference. Only the CPU's owner, or an interrupt on that CPU,
     /// touches its batch.
     /// </summary>
-    internal folio_batch[] lru_add_fbatches
-    {
-        get => field ??= new folio_batch[nr_cpu_ids];
-    }
+    internal folio_batch[] lru_add_fbatches = [];
 }
 
 internal static unsafe class Swap
 {
     private static readonly IpiFunction DrainFunction = (cpu, argument, _, _, _) => lru_add_drain_cpu((Kernel)argument!, cpu.Id);
+
+    internal static void swap_setup(Kernel kernel)
+    {
+        kernel.lruvec = new lruvec(kernel);
+        kernel.lru_add_fbatches = new folio_batch[kernel.nr_cpu_ids];
+    }
 
     // The final put.
 

@@ -4,8 +4,8 @@ namespace Linux;
 
 internal static class Truncate
 {
-    private static bool folio_needs_release(folio folio) =>
-        folio_test_private(folio) || (folio_mapping(folio) is { } mapping && (mapping.flags & (1UL << AS_RELEASE_ALWAYS)) != 0);
+    private static bool folio_needs_release(address_space mapping, folio folio) =>
+        folio_test_private(folio) || (mapping.flags & (1UL << AS_RELEASE_ALWAYS)) != 0;
 
     /// <summary>Tells the owner that a part of a locked folio is about to go.</summary>
     [MightSleep]
@@ -15,11 +15,11 @@ internal static class Truncate
 
     /// <summary>Takes a locked folio away from users and owners, so that it can leave the cache.</summary>
     [MightSleep]
-    private static void truncate_cleanup_folio(folio folio)
+    private static void truncate_cleanup_folio(address_space mapping, folio folio)
     {
         if (folio_mapped(folio))
             unmap_mapping_folio(folio);
-        if (folio_needs_release(folio))
+        if (folio_needs_release(mapping, folio))
             folio_invalidate(folio, 0, folio_size(folio));
 
         // Dirty contents of a removed page are nobody's any more.
@@ -32,9 +32,9 @@ internal static class Truncate
     [MustHold("folio")]
     internal static int truncate_inode_folio(address_space mapping, [BorrowsReference] folio folio)
     {
-        if (folio_mapping(folio) != mapping)
+        if (!FolioIsIn(mapping, folio))
             return -EIO;
-        truncate_cleanup_folio(folio);
+        truncate_cleanup_folio(mapping, folio);
         filemap_remove_folio(folio);
         return 0;
     }
@@ -60,7 +60,7 @@ internal static class Truncate
         // Contents that the kernel must not touch are left to whoever can.
         if (!mapping_inaccessible(mapping))
             folio_zero_range(folio, offset, length);
-        if (folio_needs_release(folio))
+        if (folio_needs_release(mapping, folio))
             folio_invalidate(folio, offset, length);
         if (!folio_test_large(folio))
             return true;
@@ -91,7 +91,7 @@ internal static class Truncate
         while (index < end && find_lock_entries(mapping, ref index, end - 1, ref fbatch) != 0)
         {
             for (int i = 0; i < fbatch.nr; i++)
-                truncate_cleanup_folio(fbatch.folios[i]);
+                truncate_cleanup_folio(mapping, fbatch.folios[i]);
             delete_from_page_cache_batch(mapping, ref fbatch);
             for (int i = 0; i < fbatch.nr; i++)
                 folio_unlock(fbatch.folios[i]);
@@ -211,7 +211,7 @@ internal static class Truncate
             return 0;
         if (folio_ref_count(folio) > folio_nr_pages(folio) + (folio_test_private(folio) ? 1 : 0) + 1)
             return 0;
-        if (folio_needs_release(folio) && mapping.a_ops.release_folio is { } release && !release(folio, GFP_KERNEL))
+        if (folio_needs_release(mapping, folio) && mapping.a_ops.release_folio is { } release && !release(folio, GFP_KERNEL))
             return 0;
         return remove_mapping(mapping, folio) ? 1 : 0;
     }

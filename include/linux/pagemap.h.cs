@@ -76,8 +76,12 @@ internal static unsafe partial class PagemapH
     internal static address_space? folio_mapping(folio folio)
     {
         ulong word = Volatile.Read(ref folio.Frame->mapping);
-        return word == 0 || (word & 3) != 0 ? null : folio_kernel(folio).mappings.Get((uint)(word >> 3));
+        return word == 0 || (word & 3) != 0 ? null : folio_kernel(folio).mappings.TryGet((uint)(word >> 3));
     }
+
+    /// <summary>Whether the folio is in the cache of this mapping, without looking the mapping up.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static bool FolioIsIn(address_space mapping, folio folio) => Volatile.Read(ref folio.Frame->mapping) == (ulong)mapping.Id << 3;
 
     internal static void folio_set_mapping(folio folio, address_space? mapping) =>
         Volatile.Write(ref folio.Frame->mapping, mapping is null ? 0 : (ulong)mapping.Id << 3);

@@ -57,4 +57,6 @@ internal sealed class FilemapStrategy : DirectMapStrategy
     internal override void SecretmemAdded(inode inode, folio folio)
     {
     }
+
+    internal override string? CheckFolio(address_space mapping, folio folio) => kernel_page_present(folio.page) ? "is cached and in the direct map" : null;
 }

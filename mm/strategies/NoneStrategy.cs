@@ -38,4 +38,7 @@ internal sealed class NoneStrategy : DirectMapStrategy
         kernel.arch.flush_tlb_kernel_range(kernel, addr, addr + PAGE_SIZE);
         Protect(inode, folio);
     }
+
+    // Only secretmem has such mappings here, and it zaps before it adds.
+    internal override string? CheckFolio(address_space mapping, folio folio) => kernel_page_present(folio.page) ? "is in the direct map" : null;
 }

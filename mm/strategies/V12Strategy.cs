@@ -47,4 +47,12 @@ internal sealed class V12Strategy : DirectMapStrategy
     internal override int SecretmemZap(folio folio) => folio_zap_direct_map(folio);
 
     internal override void SecretmemRestore(folio folio) => folio_restore_direct_map(folio);
+
+    internal override string? CheckFolio(address_space mapping, folio folio)
+    {
+        bool present = kernel_page_present(folio.page);
+        if ((folio.@private & KVM_GMEM_FOLIO_NO_DIRECT_MAP) != 0)
+            return present ? "has its bit set and is in the direct map" : null;
+        return !present && mapping.a_ops.free_folio == GmemFree ? "has its bit clear and is not in the direct map" : null;
+    }
 }
