@@ -31,9 +31,9 @@ internal static class AnonInodes
     /// <summary>An inode of its own that security modules get to see.</summary>
     [ErrorPointer]
     [return: ReturnsReference]
-    internal static ErrPtr<inode> anon_inode_make_secure_inode(Kernel kernel, string name, inode? context_inode)
+    internal static ErrPtr<inode> anon_inode_make_secure_inode(Kernel kernel, super_block sb, string name, inode? context_inode)
     {
-        inode? inode = new_inode(kernel, kernel.anon_inode_mnt);
+        inode? inode = new_inode(kernel, sb);
         if (inode is null)
             return ERR_PTR<inode>(-ENOMEM);
         inode.i_mode = S_IRUSR | S_IWUSR;
@@ -63,7 +63,7 @@ internal static class AnonInodes
         inode inode;
         if (make_inode)
         {
-            ErrPtr<inode> made = anon_inode_make_secure_inode(kernel, name, null);
+            ErrPtr<inode> made = anon_inode_make_secure_inode(kernel, kernel.anon_inode_mnt, name, null);
             if (IS_ERR(made))
                 return ERR_PTR<@file>(PTR_ERR(made));
             inode = made.Value;

@@ -186,7 +186,7 @@ internal static class Truncate
     [MightSleep]
     internal static void truncate_setsize(inode inode, long newsize)
     {
-        Volatile.Write(ref inode.i_size, newsize);
+        i_size_write(inode, newsize);
         truncate_pagecache(inode, newsize);
     }
 

@@ -50,9 +50,8 @@ internal sealed class V12Strategy : DirectMapStrategy
 
     internal override string? CheckFolio(address_space mapping, folio folio)
     {
-        bool present = kernel_page_present(folio.page);
-        if ((folio.@private & KVM_GMEM_FOLIO_NO_DIRECT_MAP) != 0)
-            return present ? "has its bit set and is in the direct map" : null;
-        return !present && mapping.a_ops.free_folio == GmemFree ? "has its bit clear and is not in the direct map" : null;
+        bool absent = !kernel_page_present(folio.page);
+        bool expected = secretmem_mapping(mapping) || (folio.@private & KVM_GMEM_FOLIO_NO_DIRECT_MAP) != 0;
+        return absent == expected ? null : $"is {(absent ? "not " : string.Empty)}in the direct map, against what its bit says";
     }
 }
