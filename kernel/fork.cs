@@ -125,7 +125,7 @@ internal static class Fork
     }
 
     [MightSleep]
-    private static mm_struct? dup_mm(mm_struct oldmm)
+    internal static mm_struct? dup_mm(mm_struct oldmm)
     {
         mm_struct? mm = mm_alloc(oldmm.kernel);
         if (mm is null)

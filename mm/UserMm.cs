@@ -41,7 +41,6 @@ internal static class UserMm
         kernel.zero_page = zero;
         kernel.zero_pfn = page_to_pfn(zero);
         kernel.mmu_notifier_srcu = new srcu_struct(kernel, "mmu_notifier srcu");
-        kernel.RegisterShutdown("user memory", () => __free_page(zero));
         return 0;
     }
 }

@@ -366,7 +366,7 @@ internal static partial class Vma
         tlb_gather_mmu(ref tlb, mm);
         unmap_vmas(ref tlb, first, start, end);
         ulong floor = prev is null ? 0 : prev.vm_end;
-        ulong ceiling = next is null ? mm.task_size : next.vm_start;
+        ulong ceiling = next is null ? ulong.MaxValue : next.vm_start;
         for (vm_area_struct? vma = first; vma is not null; vma = vma.DetachNext)
         {
             unlink_anon_vmas(vma);
