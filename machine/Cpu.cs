@@ -139,6 +139,12 @@ public sealed unsafe class Cpu
         set => Tlb.Space = value;
     }
 
+    /// <summary>
+    /// Gets or sets what a sender calls, on its own thread, after it has asked this CPU for something; null for nothing. It lets a loop that
+    /// runs guest code look up from a flag of its own rather than poll for each instruction. It must not block and may come late.
+    /// </summary>
+    public Action? Kick { get; set; }
+
     internal static int GuestSpaces => 1024;
 
     /// <summary>Counts an event and pays for it. Only the owner may call it.</summary>
@@ -392,6 +398,7 @@ public sealed unsafe class Cpu
     {
         (block.Broadcast ? _broadcastQueue : _interruptQueue).Enqueue(block);
         Interlocked.Increment(ref _pending);
+        Kick?.Invoke();
     }
 
     // Runs the requests of a parked CPU on the calling thread.

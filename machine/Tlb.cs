@@ -173,6 +173,9 @@ public sealed unsafe class Tlb
             AfterDrop();
     }
 
+    /// <summary>Gets a number that grows whenever entries are dropped, so that the owner knows when an address it kept may be stale.</summary>
+    public ulong Generation { get; private set; }
+
     /// <summary>Drops the entries of every size that translate an address, in one address space and among the globals.</summary>
     /// <param name="va">Virtual byte address.</param>
     /// <param name="space">The address space.</param>
@@ -546,6 +549,7 @@ public sealed unsafe class Tlb
     // The fence pairs with the one in the ledger between its note and its second look: one side sees the other.
     private void AfterDrop()
     {
+        Generation++;
         Interlocked.MemoryBarrier();
         if (Watched != 0)
             Dropped?.Invoke();
