@@ -240,7 +240,7 @@ internal sealed class PathBinder
 
     private static IParameterSymbol? PrimaryParameter(INamedTypeSymbol? type, string name)
     {
-        if (type is null || type.DeclaringSyntaxReferences.IsEmpty)
+        if (type is null || type.DeclaringSyntaxReferences.IsEmpty || (type.IsRecord && !type.GetMembers(name).IsEmpty))
             return null;
         foreach (IMethodSymbol c in type.InstanceConstructors)
         {

@@ -117,19 +117,16 @@ internal sealed class AnalysisSession
             case ArrowExpressionClauseSyntax:
                 Add(node);
                 break;
-            case VariableDeclaratorSyntax v:
-                Add(v.Initializer);
-                break;
-            case EqualsValueClauseSyntax:
-                Add(node);
-                break;
-            case TypeDeclarationSyntax t when t.BaseList is { } bases:
-                foreach (BaseTypeSyntax b in bases.Types)
+            case BaseFieldDeclarationSyntax:
+                foreach (SyntaxReference r in owner.DeclaringSyntaxReferences)
                 {
-                    if (b is PrimaryConstructorBaseTypeSyntax)
-                        Add(b);
+                    if (r.SyntaxTree == node.SyntaxTree && node.Span.Contains(r.Span) && r.GetSyntax(token) is VariableDeclaratorSyntax v)
+                        Add(v.Initializer);
                 }
 
+                break;
+            case TypeDeclarationSyntax when owner is IMethodSymbol { MethodKind: MethodKind.Constructor }:
+                Add(node);
                 break;
         }
 

@@ -107,6 +107,8 @@ internal sealed class Joiner
             return a.Unstable ? a : b;
         if (a.Kind == ValueKind.None && b.Kind == ValueKind.None)
             return Value.None;
+        if (a.Kind is ValueKind.Bool or ValueKind.Test && b.Kind is ValueKind.Bool or ValueKind.Test && wa.Known(a) is { } x && wb.Known(b) is { } y && x == y)
+            return Value.Bool(x);
         if (a.Kind == ValueKind.Null && b.Kind == ValueKind.Obj && wb.Refs[b.Obj!.Id] is { } rb)
         {
             into.Refs = into.Refs.Set(b.Obj.Id, rb.With(rb.Bits | RefState.NullBit));
@@ -236,6 +238,8 @@ internal sealed class Joiner
 
             if (!merge)
                 continue;
+            if (hard && result.Count < 16 && LosesDistinction(result, i, r, w))
+                continue;
             World merged = Merge(r, w, site, kind);
             result.RemoveAt(i);
             Add(result, merged, site, kind, depth);
@@ -243,6 +247,32 @@ internal sealed class Joiner
         }
 
         result.Add(w);
+    }
+
+    // Two worlds that are alike stay apart if what tells each of them from a third one would be lost.
+    private bool LosesDistinction(List<World> result, int index, World a, World b)
+    {
+        for (int i = 0; i < result.Count; i++)
+        {
+            World other = result[i];
+            if (i == index || (other.SameHard(a) && other.SameSoft(a)))
+                continue;
+            if (Distance(other, a) == Apart.No || Distance(other, b) == Apart.No)
+                continue;
+            bool kept = false;
+            foreach (var (key, left, right) in other.Facts.Differences(a.Facts))
+                kept |= left is not null && right is not null && !Bits.Same(left, right) && Bits.Same(a.Facts[key], b.Facts[key]);
+            foreach (var (key, left, right) in other.Env.Differences(a.Env))
+            {
+                kept |= left is not null && right is not null && other.Known(left) is { } x && a.Known(right) is { } y && x != y
+                    && b.Env[key] is { } third && b.Known(third) == y;
+            }
+
+            if (!kept)
+                return true;
+        }
+
+        return false;
     }
 
     // A boolean that tells two known worlds apart but is not known in the new one: the new one is cut along it.
@@ -353,7 +383,7 @@ internal sealed class Joiner
                 r ??= d;
             }
 
-            return RefState.Join(l, r);
+            return RefState.Join(l, r, kind == JoinKind.LoopHead);
         });
         m.Errors = a.Errors.Merge(b.Errors, static (_, l, r) => l is null || r is null ? l ?? r : Bits.Of(l.Value | r.Value));
         m.Maps = a.Maps.Merge(b.Maps, static (_, l, r) => l is null || r is null ? l ?? r : Bits.Of(l.Value | r.Value));

@@ -117,7 +117,7 @@ internal sealed class Obj
         ObjKind.SomeElement => Parent + ".*",
         ObjKind.TypeOf => "typeof(" + Type?.Name + ")",
         ObjKind.Any => "*",
-        ObjKind.Old => Parent!.ToString(),
+        ObjKind.Old => Site!.ToString(),
         _ => Symbol?.Name ?? (Site as SyntaxNode)?.ToString() ?? Kind.ToString(),
     };
 }

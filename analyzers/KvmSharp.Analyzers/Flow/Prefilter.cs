@@ -5,6 +5,7 @@ using KvmSharp.Analyzers.ContractModel;
 using KvmSharp.Analyzers.KnownApis;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
 using Microsoft.CodeAnalysis.Operations;
 
 namespace KvmSharp.Analyzers.Flow;
@@ -89,11 +90,36 @@ internal sealed class Prefilter
                 return MethodMatters(m);
             case IEventAssignmentOperation { EventReference: IEventReferenceOperation e }:
                 return (e.Event.AddMethod is { } a && MethodMatters(a)) || (e.Event.RemoveMethod is { } r && MethodMatters(r));
-            case IUsingOperation or IForEachLoopOperation:
-                return false;
+            case IForEachLoopOperation { Syntax: CommonForEachStatementSyntax loop, SemanticModel: { } model }:
+                ForEachStatementInfo info = model.GetForEachStatementInfo(loop);
+                return Accepts(info.GetEnumeratorMethod) || Accepts(info.MoveNextMethod) || Accepts(info.CurrentProperty?.GetMethod) || Accepts(info.DisposeMethod);
+            case IUsingOperation { Resources: { } resources }:
+                return Disposes(resources);
+            case IUsingDeclarationOperation d:
+                return Disposes(d.DeclarationGroup);
             default:
                 return false;
         }
+    }
+
+    private bool Accepts(IMethodSymbol? m) => m is not null && MethodMatters(m);
+
+    private bool Disposes(IOperation resources)
+    {
+        foreach (IOperation op in resources.DescendantsAndSelf())
+        {
+            ITypeSymbol? type = op is IVariableDeclaratorOperation v ? v.Symbol.Type : ReferenceEquals(op, resources) ? op.Type : null;
+            foreach (string name in new[] { "Dispose", "DisposeAsync" })
+            {
+                foreach (ISymbol s in TypeFacts.Lookup(type, name))
+                {
+                    if (s is IMethodSymbol m && MethodMatters(m))
+                        return true;
+                }
+            }
+        }
+
+        return false;
     }
 
     private bool HasContract(IOperation op)

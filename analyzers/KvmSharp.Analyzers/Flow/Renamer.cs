@@ -48,7 +48,7 @@ internal static class Renamer
     private static Obj Rebase(Walker walker, Obj key, Obj o, ref Obj? old)
     {
         if (ReferenceEquals(key, o))
-            return old ??= walker.Objs.Get(ObjKind.Old, o, type: o.Type);
+            return old ??= walker.Objs.Get(ObjKind.Old, site: o, type: o.Type);
         Obj? parent = key.Parent is null ? null : Rebase(walker, key.Parent, o, ref old);
         Obj? index = key.Index is null ? null : Rebase(walker, key.Index, o, ref old);
         if (ReferenceEquals(parent, key.Parent) && ReferenceEquals(index, key.Index))

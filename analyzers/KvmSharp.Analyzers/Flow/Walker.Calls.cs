@@ -168,8 +168,9 @@ internal sealed partial class Walker
 
         if (kind is RefKind.In or RefKind.RefReadOnly or RefKind.RefReadOnlyParameter && storage && value is not (IPropertyReferenceOperation or IDeclarationExpressionOperation))
         {
+            AccessKind access = Locks.ByRefAccess(target) == AccessKind.None ? AccessKind.None : AccessKind.Read;
             Locate(value, AccessKind.Read);
-            CheckOwn(value, AccessKind.Read);
+            CheckOwn(value, access);
             ByRef(value);
             return;
         }

@@ -92,9 +92,40 @@ internal sealed partial class Walker
     /// <summary>Makes a value of a condition: the worlds where it is true get true, the others false.</summary>
     private void PushCondition(IOperation op)
     {
-        var (t, f) = Cond(op);
-        t.Push(Value.True);
-        f.Push(Value.False);
+        // The right side of a short circuit keeps its own value, so that only a known outcome tells the paths apart.
+        FlowState t, f;
+        switch (op)
+        {
+            case IBinaryOperation { OperatorKind: BinaryOperatorKind.ConditionalAnd } and:
+                (t, f) = Cond(and.LeftOperand);
+                _s = t;
+                Eval(and.RightOperand);
+                t = _s;
+                f.Push(Value.False);
+                break;
+            case IBinaryOperation { OperatorKind: BinaryOperatorKind.ConditionalOr } or:
+                (t, f) = Cond(or.LeftOperand);
+                _s = f;
+                Eval(or.RightOperand);
+                f = _s;
+                t.Push(Value.True);
+                break;
+            case IConditionalOperation { WhenFalse: not null } c:
+                (t, f) = Cond(c.Condition);
+                _s = t;
+                Eval(c.WhenTrue);
+                t = _s;
+                _s = f;
+                Eval(c.WhenFalse!);
+                f = _s;
+                break;
+            default:
+                (t, f) = Cond(op);
+                t.Push(Value.True);
+                f.Push(Value.False);
+                break;
+        }
+
         _s = Join(t, f, _statement);
         if (!_s.Any(static w => w.Peek().Kind != ValueKind.Bool))
             return;

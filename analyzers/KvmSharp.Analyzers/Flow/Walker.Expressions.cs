@@ -49,6 +49,15 @@ internal sealed partial class Walker
             case IParenthesizedOperation p:
                 Eval(p.Operand);
                 break;
+            case IPropertyReferenceOperation { Instance: { } tested } p when PropertyTest(p) is { } test:
+                Eval(tested);
+                foreach (World w in _s.Worlds)
+                {
+                    Value v = w.Pop();
+                    w.Push(v.Kind == ValueKind.Obj ? Value.Testing(test.Kind, v.Obj!, test.Negated, v.Unstable) : v.Kind == ValueKind.Null ? Value.Bool(test.Negated) : Value.None);
+                }
+
+                break;
             case ILocalReferenceOperation or IParameterReferenceOperation or IFieldReferenceOperation or IArrayElementReferenceOperation or IPropertyReferenceOperation:
                 EvalRead(op);
                 break;
@@ -190,6 +199,16 @@ internal sealed partial class Walker
     {
         Eval(op);
         _s.Drop();
+    }
+
+    // A property that says whether its receiver is an error, or null.
+    private (TestKind Kind, bool Negated)? PropertyTest(IPropertyReferenceOperation p)
+    {
+        if (ReturnCodes.ErrorTest(p.Property) is { } kind)
+            return (kind, false);
+        if (TypeFacts.IsNullTestName(p.Property.Name) && p.Type?.SpecialType == SpecialType.System_Boolean && Contracts.Type(p.Property.ContainingType).IsHandle)
+            return (TestKind.Truth, true);
+        return null;
     }
 
     private static Value NotNullOnlyIfTrue(Value v) => Value.None;

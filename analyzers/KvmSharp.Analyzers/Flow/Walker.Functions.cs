@@ -195,6 +195,7 @@ internal sealed partial class Walker
         ReturnStatementSyntax r => r.ReturnKeyword.GetLocation(),
         YieldStatementSyntax y => y.YieldKeyword.GetLocation(),
         ArrowExpressionClauseSyntax a => a.Expression.GetLocation(),
+        BlockSyntax b => b.CloseBraceToken.GetLocation(),
         { } s => s.GetLocation(),
     };
 
@@ -416,7 +417,7 @@ internal sealed partial class Walker
             contract = own;
         if (own.HasOwn || own.Unsafe || !contract.IsEmpty || f.Symbol.IsAsync || ContractReader.IsIterator(f.Symbol))
         {
-            ApplyCall(new CallSite(f.Symbol, contract, call, call.Syntax), operands.ToList(), call.Arguments, pushResult: true);
+            ApplyCall(new CallSite(f.Symbol, contract, call, call.Syntax), OnThis(operands), call.Arguments, pushResult: true);
             return;
         }
 
@@ -429,7 +430,7 @@ internal sealed partial class Walker
         Contract own = Contracts.Of(target);
         if (own.HasOwn || own.Unsafe || f.Body is null || _converted.Contains(target.OriginalDefinition) || ContractReader.IsIterator(target))
         {
-            ApplyCall(new CallSite(target, own, call, call.Syntax), operands.ToList(), call.Arguments, pushResult: true);
+            ApplyCall(new CallSite(target, own, call, call.Syntax), OnThis(operands), call.Arguments, pushResult: true);
             return;
         }
 
@@ -448,6 +449,9 @@ internal sealed partial class Walker
 
         Inline(target.OriginalDefinition, f.Body, operands, isLambda: false);
     }
+
+    // A lambda or local function speaks of the instance around it.
+    private List<Operands> OnThis(Operands[] operands) => operands.Select(o => new Operands(Value.Of(This()), o.Arguments)).ToList();
 
     private void Inline(IMethodSymbol symbol, IBlockOperation body, Operands[] operands, bool isLambda)
     {

@@ -646,6 +646,7 @@ internal sealed partial class Walker
             return;
         }
 
+        Publish();
         Locks.Returned(r);
         ReturnCodes.Returned(r);
         if (!Function.IsInlined)

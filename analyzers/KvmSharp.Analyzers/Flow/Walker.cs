@@ -181,7 +181,8 @@ internal sealed partial class Walker
     /// <param name="type">Any type.</param>
     /// <returns>Whether values of the type are copied.</returns>
     internal bool IsCopied(ITypeSymbol? type)
-        => type is { IsValueType: true, SpecialType: SpecialType.None, TypeKind: TypeKind.Struct } && !Contracts.Type(type).IsHandle;
+        => type is { IsValueType: true, SpecialType: SpecialType.None, TypeKind: TypeKind.Struct } && Contracts.Type(type) is { IsHandle: false, IsScoped: false }
+            && !TypeFacts.IsLockScope(type);
 
     private void Visit()
     {
@@ -205,7 +206,7 @@ internal sealed partial class Walker
             FlowState? back = pass();
             if (back is null || !back.IsReachable)
                 return;
-            FlowState next = Join(i < 6 ? entry.Clone() : head.Clone(), back.Clone(), site, JoinKind.LoopHead);
+            FlowState next = Join(head.Clone(), back.Clone(), site, JoinKind.LoopHead);
             if (Joiner.Same(next, head) || i > 24)
                 return;
             head = next;

@@ -11,6 +11,7 @@ using KvmSharp.Analyzers.Flow;
 using KvmSharp.Analyzers.Options;
 using KvmSharp.Analyzers.Rules;
 using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.Operations;
 
 namespace KvmSharp.Analyzers.Domains.DirectMap;
 
@@ -135,6 +136,17 @@ internal sealed class DirectMapDomain
         if (role != Role.Zap || result is null || !ReturnsNumber(site.Method))
             return;
         bool noflush = site.Method.Name.EndsWith("_noflush", StringComparison.Ordinal);
+        if (site.Operation.Parent is IExpressionStatementOperation)
+        {
+            for (int i = 0; i < Worlds.Count; i++)
+            {
+                if (Folio(site, operands[i]) is { } folio)
+                    Set(Worlds[i], folio, Zap(Value(Worlds[i], folio), noflush));
+            }
+
+            return;
+        }
+
         result.IsOutcome = true;
         var worlds = new List<World>();
         var ops = new List<Operands>();

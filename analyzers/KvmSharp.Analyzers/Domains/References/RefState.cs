@@ -14,6 +14,9 @@ internal sealed class RefState
     internal const int Dropped = 8;
     internal const int Moved = 16;
     internal const int Escaped = 32;
+
+    /// <summary>Something was reported about the object: it stays silent, on every path.</summary>
+    internal const int Reported = 64;
     internal const int MaxCount = 4;
 
     private const int OwnedShift = 8;
@@ -32,7 +35,7 @@ internal sealed class RefState
 
     internal SyntaxNode? DroppedAt { get; }
 
-    internal bool MayBeOwned => (Bits & OwnedMask) != 0;
+    internal bool MayBeOwned => (Bits & OwnedMask) != 0 && (Bits & Reported) == 0;
 
     internal bool MayBeGone => (Bits & (Dropped | Moved)) != 0;
 
@@ -40,13 +43,13 @@ internal sealed class RefState
 
     internal static RefState OwnedOne(SyntaxNode? taken) => new(Owned(0, 1), taken, null);
 
-    internal static RefState? Join(RefState? a, RefState? b)
+    internal static RefState? Join(RefState? a, RefState? b, bool loop = false)
     {
         if (ReferenceEquals(a, b))
             return a;
         if (a is null || b is null)
             return a ?? b;
-        int bits = a.Bits | b.Bits;
+        int bits = ((a.Bits | b.Bits) & Reported) != 0 && !loop ? Reported : a.Bits | b.Bits;
         if (bits == a.Bits)
             return a;
         return bits == b.Bits ? b : new RefState(bits, a.Taken ?? b.Taken, a.DroppedAt ?? b.DroppedAt);

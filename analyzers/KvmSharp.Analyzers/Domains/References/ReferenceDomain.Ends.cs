@@ -19,6 +19,7 @@ internal sealed partial class ReferenceDomain
     private static readonly RefState BorrowedState = new(RefState.Borrowed, null, null);
     private static readonly RefState UnknownState = new(RefState.Unknown, null, null);
     private static readonly RefState EscapedState = new(RefState.Escaped, null, null);
+    private static readonly RefState ReportedState = new(RefState.Reported, null, null);
 
     /// <summary>The end of a full expression: counts that only a temporary holds are lost.</summary>
     internal void EndExpression()
@@ -53,7 +54,7 @@ internal sealed partial class ReferenceDomain
                 if (HasOtherHandle(w, o, location, locals))
                     continue;
                 Report(Descriptors.RefLeaked, at, state, o, l.Name);
-                w.Refs = w.Refs.Set(o.Id, EscapedState);
+                w.Refs = w.Refs.Set(o.Id, ReportedState);
             }
         }
     }
@@ -78,14 +79,14 @@ internal sealed partial class ReferenceDomain
             if (s.MayBeGone)
             {
                 Report(Descriptors.RefUsedAfterDrop, at, s, o);
-                w.Refs = w.Refs.Set(o.Id, EscapedState);
+                w.Refs = w.Refs.Set(o.Id, ReportedState);
             }
             else if (promises)
             {
                 if ((s.Bits & RefState.Borrowed) != 0 && !Frame.Contract.IsGet)
                 {
                     Report(Descriptors.RefNotOwned, at, s, o);
-                    w.Refs = w.Refs.Set(o.Id, EscapedState);
+                    w.Refs = w.Refs.Set(o.Id, ReportedState);
                 }
                 else
                 {
@@ -95,7 +96,7 @@ internal sealed partial class ReferenceDomain
             else if (s.MayBeOwned)
             {
                 Report(Descriptors.RefLeaked, at, s, o);
-                w.Refs = w.Refs.Set(o.Id, EscapedState);
+                w.Refs = w.Refs.Set(o.Id, ReportedState);
             }
         }
     }
@@ -152,7 +153,7 @@ internal sealed partial class ReferenceDomain
                 if (w.Refs[o.Id] is not { MayBeOwned: true } state || HasOtherHandle(w, o, null) || OnStack(s, o))
                     continue;
                 Report(Descriptors.RefLeaked, at.GetLocation(), state, o);
-                w.Refs = w.Refs.Set(o.Id, EscapedState);
+                w.Refs = w.Refs.Set(o.Id, ReportedState);
             }
         }
     }
@@ -198,7 +199,7 @@ internal sealed partial class ReferenceDomain
         if (!IsCounted(o.Type) || Get(w, o) is not { MayBeGone: true } s)
             return;
         Report(Descriptors.RefUsedAfterDrop, at, s, o);
-        w.Refs = w.Refs.Set(o.Id, EscapedState);
+        w.Refs = w.Refs.Set(o.Id, ReportedState);
     }
 
     private void Report(DiagnosticDescriptor rule, SyntaxNode at, RefState s, Obj o) => Report(rule, at.GetLocation(), s, o);

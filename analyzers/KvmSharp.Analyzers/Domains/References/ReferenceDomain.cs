@@ -215,12 +215,12 @@ internal sealed partial class ReferenceDomain
         if (s.MayBeGone)
         {
             Report(Descriptors.RefDroppedTwice, at, s, o);
-            w.Refs = w.Refs.Set(o.Id, EscapedState);
+            w.Refs = w.Refs.Set(o.Id, ReportedState);
         }
         else if ((s.Bits & RefState.Borrowed) != 0)
         {
             Report(Descriptors.RefNotOwned, at, s, o);
-            w.Refs = w.Refs.Set(o.Id, EscapedState);
+            w.Refs = w.Refs.Set(o.Id, ReportedState);
         }
         else
         {
@@ -242,7 +242,7 @@ internal sealed partial class ReferenceDomain
         if (consumes && (s.Bits & RefState.Borrowed) != 0)
         {
             Report(Descriptors.RefNotOwned, at, s, o);
-            w.Refs = w.Refs.Set(o.Id, EscapedState);
+            w.Refs = w.Refs.Set(o.Id, ReportedState);
             return;
         }
 
@@ -413,6 +413,6 @@ internal sealed partial class ReferenceDomain
         if (ReferenceEquals(old, by) || !IsCounted(old.Type) || Get(w, old) is not { MayBeOwned: true } s || HasOtherHandle(w, old, location))
             return;
         Report(Descriptors.RefOverwritten, at, s, old);
-        w.Refs = w.Refs.Set(old.Id, EscapedState);
+        w.Refs = w.Refs.Set(old.Id, ReportedState);
     }
 }
