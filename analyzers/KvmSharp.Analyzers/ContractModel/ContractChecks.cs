@@ -140,6 +140,8 @@ internal sealed class ContractChecks
 
     private void CheckParameter(IParameterSymbol p, Action<Diagnostic> report)
     {
+        if (p.RefKind is RefKind.In or RefKind.RefReadOnlyParameter && IsMutableStructLock(p.Type))
+            report(Contradiction(p, "a readonly struct lock can never be taken"));
         if (_reader.Attributes(p) is not { } attributes)
             return;
         if (attributes.Select(static a => a.Name).Where(static n => n is "ConsumesReference" or "AcquiresReference" or "DropsReference" or "BorrowsReference").Distinct().Count() > 1)
@@ -161,8 +163,7 @@ internal sealed class ContractChecks
     private void CheckData(ISymbol s, ITypeSymbol type, bool isReadOnly, Action<Diagnostic> report)
     {
         // A lock that is a mutable struct must not be copied by being readonly.
-        if (s is IFieldSymbol { IsReadOnly: true } && type is INamedTypeSymbol { TypeKind: TypeKind.Struct, IsReadOnly: false } st
-            && (_reader.Type(st).IsLock || TypeFacts.IsThreading(st, "SpinLock")) && !s.IsImplicitlyDeclared)
+        if (s is IFieldSymbol { IsReadOnly: true, IsImplicitlyDeclared: false } && IsMutableStructLock(type))
             report(Contradiction(s, "a readonly struct lock can never be taken"));
         if (_reader.Attributes(s) is not { } attributes)
             return;
@@ -176,6 +177,9 @@ internal sealed class ContractChecks
                 report(Contradiction(s, "the declared order is a circle"));
         }
     }
+
+    private bool IsMutableStructLock(ITypeSymbol type)
+        => type is INamedTypeSymbol { TypeKind: TypeKind.Struct, IsReadOnly: false } && (_reader.Type(type).IsLock || TypeFacts.IsThreading(type, "SpinLock"));
 
     private void CheckExpressions(ISymbol s, ISymbol scope, Action<Diagnostic> report)
     {
@@ -191,7 +195,7 @@ internal sealed class ContractChecks
                 if (_reader.Binder.Bind(text, scope, a.Syntax, out string? error) is not null)
                     continue;
                 Location at = a.Syntax is { } r ? r.GetSyntax().GetLocation() : NameOf(s);
-                var properties = ImmutableDictionary<string, string?>.Empty.Add("expression", text);
+                var properties = ImmutableDictionary<string, string?>.Empty.Add("Expression", text);
                 if (at != Location.None)
                     report(Diagnostic.Create(Descriptors.Unresolved, at, properties, text ?? "null", error));
             }

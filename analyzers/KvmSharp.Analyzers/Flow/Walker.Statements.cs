@@ -427,6 +427,8 @@ internal sealed partial class Walker
         Eval(f.Collection);
         ForEachStatementInfo info = f.Syntax is CommonForEachStatementSyntax syntax ? Semantics.GetForEachStatementInfo(syntax) : default;
         bool array = f.Collection.Type is IArrayTypeSymbol || f.Collection is IConversionOperation { Operand.Type: IArrayTypeSymbol };
+        if (Reachable)
+            Locks.CheckPointee(f.Collection, Domains.Locks.AccessKind.Read);
         if (Reachable && !array && info.GetEnumeratorMethod is { } get)
             ImplicitCall(get, f, f.Collection.Syntax);
         else

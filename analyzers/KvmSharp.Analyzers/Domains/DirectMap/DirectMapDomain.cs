@@ -274,5 +274,5 @@ internal sealed class DirectMapDomain
     }
 
     private void Report(DiagnosticDescriptor rule, CallSite site, Obj folio, params object[] args)
-        => _walker.Report(rule, site.Syntax.GetLocation(), null, ImmutableDictionary<string, string?>.Empty.Add("folio", folio.ToString()), args);
+        => _walker.Report(rule, site.Syntax.GetLocation(), null, ImmutableDictionary<string, string?>.Empty.Add("Handle", _walker.Locks.Expression(folio)).Add("Lock", _walker.Locks.Expression(folio)), args);
 }

@@ -171,7 +171,7 @@ internal sealed partial class LockDomain
                 write ? Descriptors.GuardedWrite : Descriptors.GuardedRead,
                 at,
                 Origins(held).Concat(member.Locations.Where(static l => l.IsInSource)),
-                Properties(named, write ? "exclusive" : "shared", write ? "MustHold" : "MustHoldShared").SetItem("expression", path.Text),
+                Properties(named, write ? "exclusive" : "shared", write ? "MustHold" : "MustHoldShared", held).SetItem("Expression", path.Text),
                 member.Name,
                 text,
                 Found(named, held));
@@ -257,7 +257,7 @@ internal sealed partial class LockDomain
             Descriptors.CallNeedsLock,
             at,
             Origins(held),
-            Properties(named, exclusive ? "exclusive" : "shared", exclusive ? "MustHold" : "MustHoldShared").SetItem("expression", c.Path.Text),
+            Properties(named, exclusive ? "exclusive" : "shared", exclusive ? "MustHold" : "MustHoldShared", held).SetItem("Expression", c.Path.Text),
             site.Name,
             named?.ToString() ?? c.Path.Text,
             exclusive ? "exclusively" : "at least shared",
@@ -274,7 +274,7 @@ internal sealed partial class LockDomain
                 Obj o = _walker.Objs[p.Key];
                 if (HeldEverywhere(o))
                 {
-                    _walker.Report(Descriptors.CallForbidden, site.Syntax.GetLocation(), Origins(p.Value), Properties(o, "exclusive", "MustNotHold"), site.Name, o.ToString());
+                    _walker.Report(Descriptors.CallForbidden, site.Syntax.GetLocation(), Origins(p.Value), Properties(o, "exclusive", "MustNotHold", p.Value), site.Name, o.ToString());
                     return;
                 }
             }
@@ -303,9 +303,9 @@ internal sealed partial class LockDomain
 
         Obj? named = keys.FirstOrDefault(static k => k is not null);
         if (all && any)
-            _walker.Report(Descriptors.CallForbidden, site.Syntax.GetLocation(), Origins(state), Properties(named, "exclusive", "MustNotHold"), site.Name, named!.ToString());
+            _walker.Report(Descriptors.CallForbidden, site.Syntax.GetLocation(), Origins(state), Properties(named, "exclusive", "MustNotHold", state), site.Name, named!.ToString());
         else if (_walker.Settings.NegativeContracts && !any && named is not null && !ProvesNotHeld(site, named))
-            _walker.Report(Descriptors.CallForbidden, site.Syntax.GetLocation(), null, Properties(named, "exclusive", "MustNotHold"), site.Name, named.ToString());
+            _walker.Report(Descriptors.CallForbidden, site.Syntax.GetLocation(), null, Properties(named, "exclusive", "MustNotHold").SetItem("Source", "unproven"), site.Name, named.ToString());
     }
 
     private bool ProvesNotHeld(CallSite site, Obj key)
@@ -353,7 +353,7 @@ internal sealed partial class LockDomain
                 Descriptors.CallNeedsLock,
                 d.Syntax.GetLocation(),
                 null,
-                Properties(null, "exclusive", null).SetItem("expression", clause.Path.Text),
+                Properties(null, "exclusive", null).SetItem("Expression", clause.Path.Text),
                 m.Method.Name,
                 clause.Path.Text,
                 clause.IsNeed ? "when the delegate is called" : "by nobody when the delegate is called",

@@ -189,7 +189,7 @@ internal sealed partial class LockDomain
             Descriptors.GuardedEscape,
             value.Syntax.GetLocation(),
             g.Member.Locations.Where(static l => l.IsInSource),
-            Properties(null, "exclusive", "MustHold").SetItem("expression", path.Text),
+            Properties(null, "exclusive", "MustHold").SetItem("Expression", path.Text),
             g.Member.Name,
             path.Text);
 }

@@ -146,7 +146,7 @@ internal sealed partial class LockDomain
             if (freeForm && mixed)
                 continue;
             if (extra)
-                _walker.Report(Descriptors.HeldAtExit, at, Origins(held), Properties(key, held!.IsShared ? "shared" : "exclusive", "Acquires"), key.ToString());
+                _walker.Report(Descriptors.HeldAtExit, at, Origins(held), Properties(key, held!.IsShared ? "shared" : "exclusive", "Acquires", held), key.ToString());
             if (missing)
                 _walker.Report(Descriptors.NotHeldAtExit, at, null, Properties(key, "exclusive", null), key.ToString());
         }
@@ -182,7 +182,7 @@ internal sealed partial class LockDomain
                 if (p.Value is { IsHeld: true, Source: LockSource.Acquired or LockSource.Managed } && seen.Add(p.Key))
                 {
                     Obj key = _walker.Objs[p.Key];
-                    _walker.Report(Descriptors.HeldAtExit, at, Origins(p.Value), Properties(key, "exclusive", null), key.ToString());
+                    _walker.Report(Descriptors.HeldAtExit, at, Origins(p.Value), Properties(key, p.Value.IsShared ? "shared" : "exclusive", null, p.Value), key.ToString());
                 }
             }
         }

@@ -45,19 +45,60 @@ internal sealed partial class LockDomain
     {
         if (Frame.ExemptBalance || Untracked(key))
             return;
-        _walker.ReportSticky(Descriptors.JoinDiffers, FirstLine(site), Origins(a, b), Properties(key, "exclusive", null), key.ToString(), key.ToString());
+        _walker.ReportSticky(Descriptors.JoinDiffers, FirstLine(site), Origins(a, b), Properties(key, "exclusive", null, a ?? b), key.ToString(), key.ToString());
     }
 
     internal static Location FirstLine(SyntaxNode site) => site.GetFirstToken().GetLocation();
 
-    internal static ImmutableDictionary<string, string?> Properties(Obj? key, string mode, string? attribute)
+    /// <summary>What a code fix needs: a C# expression of the lock if there is one, the mode, and how it came to be held.</summary>
+    /// <param name="key">The lock.</param>
+    /// <param name="mode">The mode needed or held.</param>
+    /// <param name="attribute">An attribute that would settle it.</param>
+    /// <param name="state">The state of the lock, for its source.</param>
+    /// <returns>The property bag.</returns>
+    internal ImmutableDictionary<string, string?> Properties(Obj? key, string mode, string? attribute, LockState? state = null)
     {
         var b = ImmutableDictionary.CreateBuilder<string, string?>();
-        b.Add("lock", key?.ToString());
-        b.Add("mode", mode);
+        if (key is not null && Expression(key) is { } text)
+            b.Add("Lock", text);
+        b.Add("Mode", mode);
+        b.Add("Held", state is null ? key is not null && Worlds.Exists(w => w.Locks[key.Id] is { IsHeld: true }) ? "conditional" : "none" : state.IsUnknown ? "none" : state.IsShared ? "shared" : "exclusive");
+        if (state is { IsHeld: true })
+            b.Add("Source", state.Source.ToString().ToLowerInvariant());
         if (attribute is not null)
-            b.Add("attribute", attribute);
+            b.Add("Attribute", attribute);
         return b.ToImmutable();
+    }
+
+    /// <summary>A C# expression that names an object at this point.</summary>
+    /// <param name="o">The object.</param>
+    /// <returns>The expression; null if nothing names it.</returns>
+    internal string? Expression(Obj o)
+    {
+        switch (o.Kind)
+        {
+            case ObjKind.This:
+                return "this";
+            case ObjKind.Parameter or ObjKind.Local when o.Symbol is not null:
+                return o.Symbol.Name;
+            case ObjKind.Static:
+                return o.Symbol!.ContainingType is { } t && !SymbolEqualityComparer.Default.Equals(t, OwnType) ? t.Name + "." + o.Symbol.Name : o.Symbol.Name;
+            case ObjKind.Member when o.Parent is not null && o.Symbol is IFieldSymbol or IPropertySymbol or IParameterSymbol:
+                return o.Parent!.Kind == ObjKind.This ? o.Symbol!.Name : Expression(o.Parent) is { } parent ? parent + "." + o.Symbol!.Name : null;
+            case ObjKind.Element when o.Parent is not null && Expression(o.Parent) is { } array:
+                return o.Index is null ? array + "[" + o.Site + "]" : Expression(o.Index) is { } index ? array + "[" + index + "]" : null;
+        }
+
+        foreach (World w in Worlds)
+        {
+            foreach (var p in w.Env.ToList())
+            {
+                if (ReferenceEquals(p.Value.Obj, o) && _walker.Objs[p.Key] is { Kind: ObjKind.Local or ObjKind.Parameter, Symbol: { } s })
+                    return s.Name;
+            }
+        }
+
+        return null;
     }
 
     internal static IEnumerable<Location> Origins(params LockState?[] states)
@@ -313,7 +354,7 @@ internal sealed partial class LockDomain
         var args = new object[more.Length + 1];
         args[0] = key.ToString();
         more.CopyTo(args, 1);
-        _walker.Report(rule, at.GetLocation(), Origins(state), Properties(key, state is { IsShared: true } ? "shared" : "exclusive", attribute), args);
+        _walker.Report(rule, at.GetLocation(), Origins(state), Properties(key, state is { IsShared: true } ? "shared" : "exclusive", attribute, state), args);
     }
 
     private void CheckOrder(IReadOnlyList<Obj?> keys, SyntaxNode at)
@@ -329,7 +370,7 @@ internal sealed partial class LockDomain
                     continue;
                 if (_walker.Model.Order.Before(symbol, other.Symbol))
                 {
-                    _walker.Report(Descriptors.OrderViolated, at.GetLocation(), Origins(held.Value), Properties(key, "exclusive", null), key.ToString(), other.ToString());
+                    _walker.Report(Descriptors.OrderViolated, at.GetLocation(), Origins(held.Value), Properties(key, "exclusive", null).SetItem("Other", Expression(other)), key.ToString(), other.ToString());
                     return;
                 }
             }

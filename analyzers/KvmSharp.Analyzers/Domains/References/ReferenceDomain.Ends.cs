@@ -213,9 +213,9 @@ internal sealed partial class ReferenceDomain
             related.Add(LockDomain.FirstLine(d));
         string text = name ?? NameOf(o);
         TypeContract type = _walker.Contracts.Type(o.Type);
-        var properties = ImmutableDictionary<string, string?>.Empty.Add("handle", text).Add("get", type.Get).Add("put", type.Put);
+        var properties = ImmutableDictionary<string, string?>.Empty.Add("Handle", text).Add("Get", type.Get).Add("Put", type.Put);
         if (ReferenceEquals(rule, Descriptors.RefLeaked))
-            properties = properties.Add("attribute", "ReturnsReference");
+            properties = properties.Add("Attribute", "ReturnsReference");
         _walker.Report(rule, at, related, properties, text);
     }
 

@@ -283,7 +283,7 @@ internal sealed class ReturnCodeDomain
             ArrowExpressionClauseSyntax a => a.Expression.GetLocation(),
             { } n => n.GetLocation(),
         };
-        _walker.Report(Descriptors.PositiveErrno, at, null, ImmutableDictionary<string, string?>.Empty.Add("constant", name), name);
+        _walker.Report(Descriptors.PositiveErrno, at, null, ImmutableDictionary<string, string?>.Empty.Add("Constant", name), name);
     }
 
     private string? Arm(IOperation op)
@@ -353,8 +353,8 @@ internal sealed class ReturnCodeDomain
     }
 
     private void ReportUse(SyntaxNode at, Obj o, IOperation? handle)
-        => _walker.Report(Descriptors.ErrorPointerUse, at.GetLocation(), null, ImmutableDictionary<string, string?>.Empty.Add("handle", handle?.Syntax.ToString()), handle?.Syntax.ToString() ?? o.ToString());
+        => _walker.Report(Descriptors.ErrorPointerUse, at.GetLocation(), null, ImmutableDictionary<string, string?>.Empty.Add("Handle", handle?.Syntax.ToString()), handle?.Syntax.ToString() ?? o.ToString());
 
     private void ReportUnchecked(SyntaxNode at, string name)
-        => _walker.Report(Descriptors.UncheckedResult, at.GetLocation(), null, ImmutableDictionary<string, string?>.Empty.Add("member", name), name);
+        => _walker.Report(Descriptors.UncheckedResult, at.GetLocation(), null, ImmutableDictionary<string, string?>.Empty.Add("Member", name), name);
 }
