@@ -17,10 +17,11 @@ internal sealed class AnalysisSession
     private readonly AnalyzerOptions _options;
     private readonly CompilationModel _model;
     private readonly Prefilter _filter;
+    private readonly InterestingNames _names;
     private readonly ConcurrentDictionary<SyntaxTree, AnalyzerSettings> _settings = new();
     private readonly ConcurrentDictionary<SyntaxTree, bool> _generated = new();
 
-    internal AnalysisSession(Compilation compilation, AnalyzerOptions options, ExternalAnnotations external)
+    internal AnalysisSession(Compilation compilation, AnalyzerOptions options, ExternalAnnotations external, System.Threading.CancellationToken token)
     {
         _options = options;
         _model = new CompilationModel(compilation, external);
@@ -29,6 +30,7 @@ internal sealed class AnalysisSession
             || compilation.GetTypesByMetadataName(AttributeInfo.FullName("MustHold")).Length != 0
             || compilation.GetTypesByMetadataName(AttributeInfo.FullName("ContextLock")).Length != 0
             || compilation.GetTypesByMetadataName(AttributeInfo.FullName("RefCounted")).Length != 0;
+        _names = InterestingNames.Collect(compilation, external, HasAnnotations, token);
     }
 
     internal bool HasAnnotations { get; }
@@ -44,9 +46,9 @@ internal sealed class AnalysisSession
     internal void CodeBlock(CodeBlockAnalysisContext context)
     {
         SyntaxNode node = context.CodeBlock;
-        if (Skip(node.SyntaxTree) || !Prefilter.Syntactic(node, HasAnnotations))
-            return;
         ISymbol owner = context.OwningSymbol;
+        if (Skip(node.SyntaxTree) || !(_names.Match(node) || (HasAnnotations && _filter.OwnerNeeds(owner))))
+            return;
         if (IsUnsafe(owner))
             return;
         List<IOperation> blocks = Blocks(node, owner, context.SemanticModel, context.CancellationToken);

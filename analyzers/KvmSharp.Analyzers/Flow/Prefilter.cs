@@ -17,32 +17,6 @@ internal sealed class Prefilter
 
     internal Prefilter(ContractReader reader) => _reader = reader;
 
-    /// <summary>The first sieve: in a compilation without annotations only code that names a .NET lock can matter.</summary>
-    /// <param name="node">The code block.</param>
-    /// <param name="annotated">Whether the compilation knows the attributes.</param>
-    /// <returns>Whether the operations are worth building.</returns>
-    internal static bool Syntactic(SyntaxNode node, bool annotated)
-    {
-        if (annotated)
-            return true;
-        foreach (SyntaxToken t in node.DescendantTokens())
-        {
-            if (t.IsKind(SyntaxKind.LockKeyword))
-                return true;
-            if (!t.IsKind(SyntaxKind.IdentifierToken))
-                continue;
-            switch (t.ValueText)
-            {
-                case "Monitor" or "Enter" or "TryEnter" or "Exit" or "EnterScope" or "WaitOne" or "ReleaseMutex" or "WaitAsync" or "Release" or "SpinLock":
-                case "EnterReadLock" or "EnterWriteLock" or "EnterUpgradeableReadLock" or "TryEnterReadLock" or "TryEnterWriteLock" or "TryEnterUpgradeableReadLock":
-                case "ExitReadLock" or "ExitWriteLock" or "ExitUpgradeableReadLock":
-                    return true;
-            }
-        }
-
-        return false;
-    }
-
     internal bool OwnerNeeds(ISymbol owner) => owner is IMethodSymbol m && (!_reader.Of(m).IsEmpty || _reader.Of(m).HasOwn);
 
     /// <summary>The second sieve, over bound code.</summary>

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: MIT
+// KvmSharp only; no upstream counterpart.
+
+using System;
+using System.Collections.Generic;
+using System.Collections.Immutable;
+using System.Threading;
+using KvmSharp.Analyzers.ContractModel;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
+
+namespace KvmSharp.Analyzers.Flow;
+
+/// <summary>
+/// The first sieve: names a body must contain to be worth binding. They are those of annotated members, counted and lock types, the operations of .NET locks
+/// and errno constants. What can be called without being named (operators, delegates, results of a must-check type) opens the sieve.
+/// </summary>
+internal sealed class InterestingNames
+{
+    private readonly HashSet<string> _names = new(StringComparer.Ordinal)
+    {
+        "Monitor", "Wait", "Enter", "TryEnter", "Exit", "EnterScope", "WaitOne", "ReleaseMutex", "WaitAsync", "Release", "SpinLock", "SemaphoreSlim",
+        "EnterReadLock", "EnterWriteLock", "EnterUpgradeableReadLock", "TryEnterReadLock", "TryEnterWriteLock", "TryEnterUpgradeableReadLock",
+        "ExitReadLock", "ExitWriteLock", "ExitUpgradeableReadLock",
+    };
+
+    private static readonly ImmutableHashSet<string> Attributes = ImmutableHashSet.Create(
+        StringComparer.Ordinal,
+        "GuardedBy",
+        "PtGuardedBy",
+        "MustHold",
+        "MustHoldShared",
+        "MustNotHold",
+        "Acquires",
+        "AcquiresShared",
+        "Releases",
+        "ReleasesShared",
+        "CondAcquires",
+        "CondAcquiresShared",
+        "AssertsHeld",
+        "AssertsHeldShared",
+        "ReturnsLock",
+        "ContextLock",
+        "ScopedLock",
+        "AcquiredBefore",
+        "AcquiredAfter",
+        "ContextUnsafe",
+        "MightSleep",
+        "AtomicContext",
+        "ReturnsReference",
+        "ConsumesReference",
+        "AcquiresReference",
+        "DropsReference",
+        "BorrowsReference",
+        "RefCounted",
+        "MustCheck",
+        "ErrorPointer");
+
+    private bool _open;
+    private bool _new;
+    private bool _foreach;
+    private bool _using;
+    private bool _errno;
+
+    private InterestingNames()
+    {
+    }
+
+    /// <summary>Collects the names of a compilation.</summary>
+    /// <param name="compilation">The compilation.</param>
+    /// <param name="external">External annotations.</param>
+    /// <param name="annotated">Whether the compilation knows the attributes.</param>
+    /// <param name="token">Cancels the collection.</param>
+    /// <returns>The names.</returns>
+    internal static InterestingNames Collect(Compilation compilation, ExternalAnnotations external, bool annotated, CancellationToken token)
+    {
+        var names = new InterestingNames();
+        foreach (string id in external.Ids)
+            names.AddDocumentationId(id);
+        if (!annotated)
+            return names;
+        names._errno = true;
+        foreach (string name in Attributes)
+        {
+            names._names.Add(name);
+            names._names.Add(name + "Attribute");
+        }
+
+        foreach (SyntaxTree tree in compilation.SyntaxTrees)
+        {
+            token.ThrowIfCancellationRequested();
+            if (tree.GetRoot(token) is CompilationUnitSyntax root)
+                names.Declarations(root);
+        }
+
+        foreach (IAssemblySymbol a in compilation.SourceModule.ReferencedAssemblySymbols)
+        {
+            if (References(a))
+                names.Metadata(a.GlobalNamespace);
+        }
+
+        return names;
+    }
+
+    internal bool Match(SyntaxNode body)
+    {
+        if (_open)
+            return true;
+        foreach (SyntaxToken t in body.DescendantTokens())
+        {
+            switch (t.Kind())
+            {
+                case SyntaxKind.LockKeyword:
+                    return true;
+                case SyntaxKind.ForEachKeyword when _foreach:
+                case SyntaxKind.UsingKeyword when _using:
+                    return true;
+                case SyntaxKind.NewKeyword when _new && t.Parent is ImplicitObjectCreationExpressionSyntax:
+                case SyntaxKind.ThisKeyword or SyntaxKind.BaseKeyword when _new && t.Parent is ConstructorInitializerSyntax:
+                    return true;
+                case SyntaxKind.IdentifierToken:
+                    string text = t.ValueText;
+                    if (_names.Contains(text) || (_errno && IsErrno(text)))
+                        return true;
+                    break;
+            }
+        }
+
+        return false;
+    }
+
+    private static bool References(IAssemblySymbol a)
+    {
+        foreach (IModuleSymbol m in a.Modules)
+        {
+            foreach (AssemblyIdentity r in m.ReferencedAssemblies)
+            {
+                if (r.Name == "KvmSharp.Annotations")
+                    return true;
+            }
+        }
+
+        return a.Name != "KvmSharp.Annotations" && a.GetTypeByMetadataName(AttributeInfo.FullName("MustHold")) is not null;
+    }
+
+    private static bool IsErrno(string name)
+    {
+        if (name.Length < 2 || name[0] != 'E')
+            return false;
+        foreach (char c in name)
+        {
+            if (!(c is >= 'A' and <= 'Z' or >= '0' and <= '9'))
+                return false;
+        }
+
+        return true;
+    }
+
+    private static string Simple(NameSyntax name)
+    {
+        string s = name switch
+        {
+            QualifiedNameSyntax q => q.Right.Identifier.ValueText,
+            AliasQualifiedNameSyntax a => a.Name.Identifier.ValueText,
+            SimpleNameSyntax n => n.Identifier.ValueText,
+            _ => string.Empty,
+        };
+        return s.EndsWith("Attribute", StringComparison.Ordinal) ? s.Substring(0, s.Length - 9) : s;
+    }
+
+    // Declarations only: bodies are not entered, and an attribute inside one is found by its own name.
+    private void Declarations(CompilationUnitSyntax root)
+    {
+        foreach (UsingDirectiveSyntax u in root.Usings)
+        {
+            // An alias may hide a name of ours.
+            if (u.Alias is not null)
+                _names.Add(u.Alias.Name.Identifier.ValueText);
+        }
+
+        foreach (SyntaxNode n in root.DescendantNodes(static n => n is not (BlockSyntax or ArrowExpressionClauseSyntax or EqualsValueClauseSyntax)))
+        {
+            if (n is UsingDirectiveSyntax { Alias: { } alias })
+                _names.Add(alias.Name.Identifier.ValueText);
+            if (n is not AttributeListSyntax list)
+                continue;
+            foreach (AttributeSyntax a in list.Attributes)
+            {
+                string name = Simple(a.Name);
+                if (!Attributes.Contains(name))
+                    continue;
+                Declared(list.Parent, name, a);
+            }
+        }
+    }
+
+    private void Declared(SyntaxNode? node, string attribute, AttributeSyntax a)
+    {
+        switch (node)
+        {
+            case MethodDeclarationSyntax m:
+                Add(m.Identifier.ValueText);
+                break;
+            case PropertyDeclarationSyntax p:
+                Add(p.Identifier.ValueText);
+                break;
+            case EventDeclarationSyntax e:
+                Add(e.Identifier.ValueText);
+                break;
+            case BaseFieldDeclarationSyntax f:
+                foreach (VariableDeclaratorSyntax v in f.Declaration.Variables)
+                    Add(v.Identifier.ValueText);
+                break;
+            case AccessorDeclarationSyntax acc:
+                Declared(acc.Parent?.Parent, attribute, a);
+                break;
+            case ParameterSyntax p:
+                Add(p.Identifier.ValueText);
+                SyntaxNode? owner = p.Parent?.Parent;
+                if (owner is not null)
+                    Declared(owner, string.Empty, a);
+                break;
+            case ConstructorDeclarationSyntax c:
+                Add(c.Identifier.ValueText);
+                _new = true;
+                break;
+            case LocalFunctionStatementSyntax or AnonymousFunctionExpressionSyntax:
+                break;
+            case DelegateDeclarationSyntax or OperatorDeclarationSyntax or ConversionOperatorDeclarationSyntax or IndexerDeclarationSyntax:
+                _open = true;
+                break;
+            case BaseTypeDeclarationSyntax t:
+                Add(t.Identifier.ValueText);
+                _new = true;
+                _using = true;
+                _open |= attribute is "MustCheck" or "MightSleep";
+                if (attribute == "RefCounted" && a.ArgumentList is { } args)
+                {
+                    foreach (AttributeArgumentSyntax arg in args.Arguments)
+                    {
+                        if (arg.Expression is LiteralExpressionSyntax { Token.Value: string s })
+                            Add(s);
+                        else
+                            _open = true;
+                    }
+                }
+
+                break;
+        }
+    }
+
+    private void Add(string name)
+    {
+        _names.Add(name);
+        switch (name)
+        {
+            case "GetEnumerator" or "MoveNext" or "Current" or "GetAsyncEnumerator" or "MoveNextAsync":
+                _foreach = true;
+                break;
+            case "Dispose" or "DisposeAsync":
+                _using = true;
+                _foreach = true;
+                break;
+            case "Deconstruct" or "GetAwaiter" or "GetResult" or "Add" or "GetPinnableReference" or "ToString":
+                _open = true;
+                break;
+        }
+    }
+
+    private void AddDocumentationId(string id)
+    {
+        int end = id.IndexOf('(');
+        string path = end < 0 ? id : id.Substring(0, end);
+        int dot = path.LastIndexOf('.');
+        string name = dot < 0 ? path : path.Substring(dot + 1);
+        int tick = name.IndexOf('`');
+        if (tick >= 0)
+            name = name.Substring(0, tick);
+        if (name.StartsWith("#ctor", StringComparison.Ordinal))
+        {
+            string type = path.Substring(0, Math.Max(dot, 0));
+            Add(type.Substring(type.LastIndexOf('.') + 1));
+            _new = true;
+        }
+        else if (name.StartsWith("op_", StringComparison.Ordinal) || name == "Item" || id.StartsWith("T:", StringComparison.Ordinal))
+        {
+            _open = true;
+        }
+        else
+        {
+            Add(name);
+        }
+    }
+
+    private void Metadata(INamespaceOrTypeSymbol scope)
+    {
+        foreach (ISymbol s in scope.GetMembers())
+        {
+            if (s is INamespaceOrTypeSymbol inner)
+            {
+                if (s is INamedTypeSymbol t && AttributeInfo.Read(t.GetAttributes()) is { } onType)
+                {
+                    Add(t.Name);
+                    _new = _using = true;
+                    foreach (AttributeInfo a in onType)
+                    {
+                        _open |= a.Name is "MustCheck" or "MightSleep" || t.TypeKind == TypeKind.Delegate;
+                        if (a.Name == "RefCounted")
+                        {
+                            foreach (string? text in a.Strings)
+                                Add(text ?? string.Empty);
+                        }
+                    }
+                }
+
+                Metadata(inner);
+                continue;
+            }
+
+            bool ours = AttributeInfo.Read(s.GetAttributes()) is not null;
+            if (s is IMethodSymbol m)
+            {
+                ours |= AttributeInfo.Read(m.GetReturnTypeAttributes()) is not null;
+                foreach (IParameterSymbol p in m.Parameters)
+                    ours |= AttributeInfo.Read(p.GetAttributes()) is not null;
+            }
+
+            if (!ours)
+                continue;
+            if (s is IMethodSymbol { MethodKind: MethodKind.Constructor })
+            {
+                Add(s.ContainingType.Name);
+                _new = true;
+            }
+            else if (s is IMethodSymbol { MethodKind: MethodKind.UserDefinedOperator or MethodKind.Conversion or MethodKind.DelegateInvoke } or IPropertySymbol { IsIndexer: true })
+            {
+                _open = true;
+            }
+            else
+            {
+                Add((s as IMethodSymbol)?.AssociatedSymbol?.Name ?? s.Name);
+            }
+        }
+    }
+}
