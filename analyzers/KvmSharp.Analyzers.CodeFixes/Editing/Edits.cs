@@ -64,7 +64,10 @@ internal sealed class Edits
     /// <returns>This.</returns>
     public Edits WithoutOverlaps()
     {
-        List<TextChange> ordered = this.changes.OrderBy(change => change.Span.Start).ThenByDescending(change => change.Span.Length).ToList();
+        // At one place text goes before a removal, while the indentation of a line that goes is swallowed by it.
+        List<TextChange> ordered = this.changes.OrderBy(change => change.Span.Start)
+            .ThenBy(change => change.Span.IsEmpty && !string.IsNullOrWhiteSpace(change.NewText) ? 0 : 1)
+            .ThenByDescending(change => change.Span.Length).ToList();
         this.changes.Clear();
         foreach (TextChange change in ordered)
         {
@@ -117,9 +120,13 @@ internal sealed class Edits
     /// <returns>This.</returns>
     public Edits Remove(StatementSyntax statement)
     {
-        if (statement.Parent is not (BlockSyntax or SwitchSectionSyntax))
-            return statement.Parent is GlobalStatementSyntax ? this.Replace(this.WholeLine(statement.Span), string.Empty) : this.Replace(statement.Span, "{ }");
-        return this.Replace(this.WholeLine(statement.Span), string.Empty);
+        if (statement.Parent is BlockSyntax or SwitchSectionSyntax or GlobalStatementSyntax)
+            return this.Replace(this.WholeLine(statement.Span), string.Empty);
+        if (!this.IsFirstOnLine(statement.SpanStart))
+            return this.Replace(statement.Span, "{ }");
+        string outer = this.IndentAt(statement.Parent!.SpanStart);
+        TextLine line = this.target.Text.Lines.GetLineFromPosition(statement.SpanStart);
+        return this.Replace(TextSpan.FromBounds(line.Start, statement.Span.End), outer + "{" + this.NewLine + outer + "}");
     }
 
     /// <summary>Replaces an expression body by a block of statements.</summary>
@@ -214,6 +221,11 @@ internal sealed class Edits
         TextLine last = this.target.Text.Lines.GetLineFromPosition(span.End);
         bool alone = string.IsNullOrWhiteSpace(this.target.Text.ToString(TextSpan.FromBounds(first.Start, span.Start)))
             && string.IsNullOrWhiteSpace(this.target.Text.ToString(TextSpan.FromBounds(span.End, last.End)));
-        return alone ? TextSpan.FromBounds(first.Start, last.EndIncludingLineBreak) : span;
+        if (alone)
+            return TextSpan.FromBounds(first.Start, last.EndIncludingLineBreak);
+        int end = span.End;
+        while (this.IsFirstOnLine(span.Start) && end < last.End && char.IsWhiteSpace(this.target.Text[end]))
+            end++;
+        return TextSpan.FromBounds(span.Start, end);
     }
 }

@@ -59,7 +59,7 @@ internal sealed class FixTarget
     public SyntaxNode Node { get; }
 
     /// <summary>Gets the C# expression that names the lock at the reported place, or null.</summary>
-    public string? Lock => this.Property("Lock");
+    public string? Lock => this.Property("Lock") ?? this.Property("Expression");
 
     /// <summary>Gets a value indicating whether the lock is needed or held in shared mode only.</summary>
     public bool Shared => this.Property("Mode") == "shared";
@@ -88,6 +88,12 @@ internal sealed class FixTarget
 
     public string? Property(string name) => this.properties.TryGetValue(name, out string? value) ? value : null;
 
+    /// <summary>An option of the file.</summary>
+    /// <param name="key">Key.</param>
+    /// <returns>Its value, or null.</returns>
+    public string? Option(string key)
+        => this.Document.Project.AnalyzerOptions.AnalyzerConfigOptionsProvider.GetOptions(this.Model.SyntaxTree).TryGetValue(key, out string? value) ? value.Trim() : null;
+
     /// <summary>Binds an expression as if it stood at the reported place.</summary>
     /// <param name="expression">Text of the expression.</param>
     /// <returns>Its type, or null.</returns>
@@ -105,5 +111,5 @@ internal sealed class FixTarget
         => this.Model.GetSpeculativeSymbolInfo(this.BindingPosition, expression, SpeculativeBindingOption.BindAsExpression).Symbol;
 
     /// <summary>Gets a position inside the body, also for a diagnostic on its closing brace.</summary>
-    public int BindingPosition => this.Token.IsKind(SyntaxKind.CloseBraceToken) ? this.Token.SpanStart : this.Span.Start;
+    public int BindingPosition => this.Token.IsKind(SyntaxKind.CloseBraceToken) ? this.Token.SpanStart - 1 : this.Span.Start;
 }

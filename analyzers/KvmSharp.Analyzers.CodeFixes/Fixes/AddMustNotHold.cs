@@ -20,14 +20,14 @@ internal sealed class AddMustNotHold : Fix
     {
         if (target.Lock is not { } expression || Contracts.Member(target.Node) is not { } member || !Contracts.MayChange(target, member))
             return null;
-        if (target.Property("Source") is not ("declared" or "unproven") || Contracts.Path(target, member, expression) is not { } path)
+        if (Contracts.Path(target, member, expression) is not { } path)
             return null;
         var edits = new Edits(target);
         if (Contracts.Says(member, "MustNotHold", path))
             return edits;
         AttributeSyntax? needs = Contracts.Named(member, "MustHold").Concat(Contracts.Named(member, "MustHoldShared"))
             .FirstOrDefault(attribute => Contracts.Arguments(attribute).Any(argument => Contracts.Same(argument, path)));
-        if (needs is null && target.Property("Source") == "declared")
+        if (needs is null && !Unproven(target))
             return null;
         if (needs is not null && Contracts.Arguments(needs).Count() == 1)
             return edits.Replace(needs.Name.Span, needs.Name.ToString().Replace("MustHoldShared", "MustNotHold").Replace("MustHold", "MustNotHold"));
@@ -36,4 +36,7 @@ internal sealed class AddMustNotHold : Fix
         Contracts.Add(edits, target, member, "MustNotHold(\"" + path + "\")");
         return edits;
     }
+
+    /// <summary>Whether callers must prove that they do not hold a lock, and this one merely has not.</summary>
+    private static bool Unproven(FixTarget target) => target.Property("Source") == "unproven";
 }

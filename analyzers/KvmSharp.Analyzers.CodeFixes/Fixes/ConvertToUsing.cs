@@ -4,6 +4,7 @@
 using System.Linq;
 using KvmSharp.Analyzers.CodeFixes.Editing;
 using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace KvmSharp.Analyzers.CodeFixes.Fixes;
@@ -16,22 +17,24 @@ internal sealed class ConvertToUsing : Fix
     {
     }
 
+    /// <summary>The declaration of the guard that manages a lock.</summary>
+    /// <param name="target">Diagnostic.</param>
+    /// <param name="expression">Lock.</param>
+    /// <returns>The declaration, or null.</returns>
+    public static LocalDeclarationStatementSyntax? Guard(FixTarget target, string expression)
+        => Contracts.Member(target.Node) is { } member && Contracts.Body(member) is BlockSyntax body
+            ? body.DescendantNodes().OfType<LocalDeclarationStatementSyntax>().FirstOrDefault(declaration => declaration.Declaration.Variables.Count == 1
+                && declaration.SpanStart < target.Span.End
+                && declaration.Declaration.Variables[0].Initializer is { } initializer
+                && target.Model.GetTypeInfo(initializer.Value, target.Cancellation).Type is { } type && LockIdiom.Has(type, "ScopedLock")
+                && initializer.DescendantNodes().Any(node => Contracts.Same(node.ToString(), expression)))
+            : null;
+
     public override Edits? Apply(FixTarget target)
     {
-        if (target.Lock is not { } expression || Contracts.Member(target.Node) is not { } member || Contracts.Body(member) is not BlockSyntax body)
+        if (target.Lock is not { } expression || Guard(target, expression) is not { } declaration)
             return null;
         var edits = new Edits(target);
-        foreach (LocalDeclarationStatementSyntax declaration in body.DescendantNodes().OfType<LocalDeclarationStatementSyntax>())
-        {
-            if (declaration.Declaration.Variables.Count != 1 || declaration.SpanStart > target.Span.End || declaration.Declaration.Variables[0].Initializer is not { } initializer)
-                continue;
-            if (target.Model.GetTypeInfo(initializer.Value, target.Cancellation).Type is not { } type || !LockIdiom.Has(type, "ScopedLock"))
-                continue;
-            if (!initializer.DescendantNodes().Any(node => Contracts.Same(node.ToString(), expression)))
-                continue;
-            return declaration.UsingKeyword.RawKind == 0 ? edits.Insert(declaration.SpanStart, "using ") : edits;
-        }
-
-        return null;
+        return declaration.UsingKeyword.RawKind == 0 ? edits.Insert(declaration.SpanStart, "using ") : edits;
     }
 }

@@ -19,7 +19,7 @@ internal sealed class DiscardResult : Fix
 
     public override Edits? Apply(FixTarget target)
     {
-        if (target.Document.Project.AnalyzerOptions.AnalyzerConfigOptionsProvider.GetOptions(target.Model.SyntaxTree).TryGetValue("kvmsharp.mustcheck_discard", out string? mode) && mode.Trim() == "report")
+        if (target.Option("kvmsharp.mustcheck_discard") == "report")
             return null;
         var edits = new Edits(target);
         ExpressionSyntax? whole = target.Node.AncestorsAndSelf().OfType<ExpressionSyntax>().TakeWhile(expression => expression is not AnonymousFunctionExpressionSyntax).LastOrDefault();

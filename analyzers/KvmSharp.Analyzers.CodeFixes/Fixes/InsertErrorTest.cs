@@ -65,7 +65,7 @@ internal sealed class InsertErrorTest : Fix
 
     private static string? Test(FixTarget target, ITypeSymbol type, string handle)
     {
-        string[] names = target.Document.Project.AnalyzerOptions.AnalyzerConfigOptionsProvider.GetOptions(target.Model.SyntaxTree).TryGetValue("kvmsharp.errptr_test_methods", out string? configured)
+        string[] names = target.Option("kvmsharp.errptr_test_methods") is { } configured
             ? configured.Split(';', ',').Select(name => name.Trim()).Where(name => name.Length > 0).ToArray()
             : Names;
         foreach (string name in names)

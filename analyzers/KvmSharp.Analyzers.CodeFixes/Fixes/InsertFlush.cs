@@ -4,6 +4,7 @@
 using System.Linq;
 using KvmSharp.Analyzers.CodeFixes.Editing;
 using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace KvmSharp.Analyzers.CodeFixes.Fixes;
 
@@ -19,7 +20,7 @@ internal sealed class InsertFlush : Fix
 
     public override Edits? Apply(FixTarget target)
     {
-        if (target.Handle is not { } handle || target.TypeOf(handle) is not { } type || target.Statement is not { } statement)
+        if (Folio(target) is not { } handle || target.TypeOf(handle) is not { } type || target.Statement is not { } statement)
             return null;
         foreach (string name in Configured(target))
         {
@@ -34,8 +35,17 @@ internal sealed class InsertFlush : Fix
         return null;
     }
 
+    /// <summary>The folio is the first argument of the call that gives it away, or its receiver.</summary>
+    private static string? Folio(FixTarget target)
+        => target.Node.FirstAncestorOrSelf<InvocationExpressionSyntax>() switch
+        {
+            { ArgumentList.Arguments: { Count: > 0 } arguments } => arguments[0].Expression.ToString(),
+            { Expression: MemberAccessExpressionSyntax access } => access.Expression.ToString(),
+            _ => target.Handle,
+        };
+
     private static string[] Configured(FixTarget target)
-        => target.Document.Project.AnalyzerOptions.AnalyzerConfigOptionsProvider.GetOptions(target.Model.SyntaxTree).TryGetValue("kvmsharp.directmap_flush", out string? names)
+        => target.Option("kvmsharp.directmap_flush") is { } names
             ? names.Split(';').Select(name => name.Trim()).Where(name => name.Length > 0).ToArray()
             : Names;
 }

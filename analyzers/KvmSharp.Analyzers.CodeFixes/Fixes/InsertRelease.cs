@@ -15,7 +15,7 @@ internal sealed class InsertRelease : Fix
 
     public override Edits? Apply(FixTarget target)
     {
-        if (target.Lock is not { } expression || target.Property("Source") == "managed")
+        if (target.Lock is not { } expression || ConvertToUsing.Guard(target, expression) is not null)
             return null;
         return LockIdiom.Of(target, expression, target.Shared)?.Release is { } release ? Exits.RunBefore(target, release) : null;
     }

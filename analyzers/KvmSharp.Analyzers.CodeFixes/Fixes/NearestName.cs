@@ -3,6 +3,7 @@
 
 using System;
 using System.Collections.Generic;
+using System.Collections.Immutable;
 using System.Linq;
 using KvmSharp.Analyzers.CodeFixes.Editing;
 using Microsoft.CodeAnalysis;
@@ -72,7 +73,7 @@ internal sealed class NearestName : Fix
 
                 if (words[0] is "*" or "value" or "return")
                     return true;
-                foreach (IParameterSymbol parameter in (symbol as IMethodSymbol)?.Parameters ?? (symbol as IPropertySymbol)?.Parameters ?? default)
+                foreach (IParameterSymbol parameter in (symbol as IMethodSymbol)?.Parameters ?? (symbol as IPropertySymbol)?.Parameters ?? ImmutableArray<IParameterSymbol>.Empty)
                     reach[parameter.Name] = parameter.Type;
                 foreach (IParameterSymbol parameter in type.InstanceConstructors.Where(made => made.DeclaringSyntaxReferences.Any(reference => reference.GetSyntax() is TypeDeclarationSyntax)).SelectMany(made => made.Parameters))
                     reach[parameter.Name] = parameter.Type;

@@ -19,7 +19,7 @@ internal sealed class WrapInLock : Fix
 
     public override Edits? Apply(FixTarget target)
     {
-        if (target.Lock is not { } expression || target.Property("Held") is "shared" or "exclusive" or "conditional")
+        if (target.Lock is not { } expression || target.Property("Held") is not (null or "none") || target.Property("Lock") is null)
             return null;
         if (LockIdiom.Of(target, expression, target.Shared) is not { Acquire: { } acquire, Release: { } release } idiom)
             return null;

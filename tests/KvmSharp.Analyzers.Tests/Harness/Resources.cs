@@ -12,6 +12,12 @@ public static class Resources
             .Where(name => name.StartsWith("Samples/", StringComparison.Ordinal) && name.Count(letter => letter == '/') == 3)
             .Order(StringComparer.Ordinal);
 
+    /// <summary>Gets the names of the samples of code fixes: <c>FixSamples/KS1001_AddMustHold/Name.cs</c>.</summary>
+    public static IEnumerable<string> FixSamples
+        => typeof(Resources).Assembly.GetManifestResourceNames()
+            .Where(name => name.StartsWith("FixSamples/", StringComparison.Ordinal))
+            .Order(StringComparer.Ordinal);
+
     /// <summary>Reads a file.</summary>
     /// <param name="name">Its name.</param>
     /// <returns>Its text.</returns>

@@ -17,7 +17,8 @@ namespace KvmSharp.Analyzers.Tests;
 /// <summary>Compiles a sample, runs an analyzer over it and compares what it says with what the sample expects.</summary>
 public static class Verifier
 {
-    private const string Usings = """
+    /// <summary>Namespaces every sample sees.</summary>
+    public const string Usings = """
         global using System;
         global using System.Collections;
         global using System.Collections.Generic;
@@ -28,7 +29,8 @@ public static class Verifier
         global using KvmSharp.Annotations;
         """;
 
-    private static readonly CSharpParseOptions Parse = new(LanguageVersion.Preview, DocumentationMode.Parse);
+    /// <summary>How samples are parsed.</summary>
+    public static readonly CSharpParseOptions Parse = new(LanguageVersion.Preview, DocumentationMode.Parse);
 
     private static readonly Lazy<ImmutableArray<MetadataReference>> Platform = new(() =>
         [.. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!)
