@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+// KvmSharp only; no upstream counterpart.
+// path: Sample.g.cs
+class Cache
+{
+    readonly object _gate = new();
+    [GuardedBy("_gate")] int _x;
+
+    int A() => _x;
+}
