@@ -125,7 +125,7 @@ internal sealed class Joiner
         type = boolean ? _boolean : type ?? a.Obj?.Type ?? b.Obj?.Type;
         Obj phi = _objs.Get(ObjKind.Phi, site: slot, type: type);
         into.Facts = into.Facts.Remove(phi.Id);
-        JoinRefs(a, b, wa, wb, phi, into);
+        JoinRefs(a, b, wa, wb, phi, into, slot is ValueTuple<SyntaxNode, string, int> ? 0 : 1);
         if ((a.Obj is not null && wa.Errors[a.Obj.Id] is not null) || (b.Obj is not null && wb.Errors[b.Obj.Id] is not null))
         {
             int bits = (a.Obj is null ? 0 : wa.Errors[a.Obj.Id]?.Value ?? 0) | (b.Obj is null ? 0 : wb.Errors[b.Obj.Id]?.Value ?? 0);
@@ -138,7 +138,7 @@ internal sealed class Joiner
         return v.WithGuard(a.Guard ?? b.Guard).WithAlias(a.Alias ?? b.Alias);
     }
 
-    private void JoinRefs(Value a, Value b, World wa, World wb, Obj phi, World into)
+    private void JoinRefs(Value a, Value b, World wa, World wb, Obj phi, World into, int ownHandles)
     {
         RefState? ra = RefOf(a, wa), rb = RefOf(b, wb);
         if (ra is null && rb is null)
@@ -156,7 +156,7 @@ internal sealed class Joiner
             int handles = 0;
             foreach (var p in w.Env.ToList())
                 handles += ReferenceEquals(p.Value.Obj, v.Obj) && p.Value.Kind == ValueKind.Obj ? 1 : 0;
-            if (handles > 1 || v.Obj.Kind is ObjKind.Parameter)
+            if (handles > ownHandles || v.Obj.Kind is ObjKind.Parameter)
             {
                 shared = true;
                 into.Refs = into.Refs.Set(v.Obj.Id, state.With(RefState.Escaped));

@@ -182,6 +182,8 @@ internal sealed partial class ReferenceDomain
     {
         Contract c = site.Contract;
         bool store = LockDomain.IsStore(site.Method) || (site.Method.MethodKind == MethodKind.PropertySet && TypeFacts.IsSystemCollections(site.Method.ContainingType));
+        store |= site.Method.Name is "Write" or "Exchange" or "CompareExchange" && site.Method.ContainingType is { Name: "Volatile" or "Interlocked" } atomic
+            && TypeFacts.IsIn(atomic, "System", "Threading");
         for (int i = 0; i < Worlds.Count; i++)
         {
             World w = Worlds[i];
@@ -193,7 +195,7 @@ internal sealed partial class ReferenceDomain
                 if (op.Arguments[k] is not { Kind: ValueKind.Obj, Obj: { } o })
                     continue;
                 Apply(w, o, c.Parameter(k).Effect, site.Syntax);
-                if (store && IsCounted(o.Type))
+                if (store && IsCounted(o.Type) && op.Arguments[k].Location is null)
                     Give(w, o, site.Syntax, consumes: false);
             }
         }
@@ -293,7 +295,7 @@ internal sealed partial class ReferenceDomain
 
     internal void Result(CallSite site, List<Operands> operands, Obj? result, Obj? created)
     {
-        if (result is null || created is not null || !IsCounted(result.Type) || (site.Contract.IsGet && !site.Contract.ReturnsReference))
+        if (result is null || created is not null || !IsCounted(result.Type) || ReturnsSame(site))
             return;
         RefState state = site.Method.Name is "ERR_PTR" or "ERR_CAST" ? new RefState(RefState.NullBit, null, null)
             : site.Contract.ReturnsReference ? RefState.OwnedOne(site.Syntax)
@@ -306,9 +308,12 @@ internal sealed partial class ReferenceDomain
             _temporaries.Add((result, site.Syntax));
     }
 
+    // A get operation returns the object it was given, and the count it took lies on that object.
+    private static bool ReturnsSame(CallSite site) => site.Contract.IsGet;
+
     internal Value? ResultValue(CallSite site, Operands o, Obj? result)
     {
-        if (!site.Contract.IsGet || site.Contract.ReturnsReference || result is null || !IsCounted(result.Type))
+        if (!ReturnsSame(site) || result is null || !IsCounted(result.Type))
             return null;
         Value same = site.Contract.Receiver == RefEffect.Acquires ? o.Receiver : o.Argument(0);
         return same.Kind is ValueKind.Obj or ValueKind.Null ? same.WithLocation(null) : null;
