@@ -41,6 +41,7 @@ global using static Linux.HardirqH;
 global using static Linux.HighmemH;
 global using static Linux.Inode;
 global using static Linux.Ioctl;
+global using static Linux.HugeMemory;
 global using static Linux.IrqflagsH;
 global using static Linux.KrefH;
 global using static Linux.Kthread;

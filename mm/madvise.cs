@@ -444,6 +444,7 @@ internal static unsafe class Madvise
             ulong table = pte_alloc(mm, addr);
             if (table == 0)
                 return -ENOMEM;
+            split_huge_pmd(mm.kernel, table);
             spin_lock(mm.page_table_lock);
             ulong* pte = (ulong*)mm.memory.Host(table) + pte_index(addr);
             bool busy = false;
@@ -466,17 +467,37 @@ internal static unsafe class Madvise
         return 0;
     }
 
-    /// <summary>There are no huge pages here: a range that could be one is refused as a range without pages is.</summary>
+    /// <summary>Makes huge pages of the aligned ranges that have a table, filling what is missing.</summary>
+    [MightSleep]
     private static int madvise_collapse(vm_area_struct vma, ref vm_area_struct? prev, ulong start, ulong end)
     {
         prev = vma;
 
         // Only private memory and tmpfs can be huge, and the area must have room for one.
         ulong hpage = (vma.vm_end - PMD_SIZE) & PMD_MASK;
-        if (!vma_is_anonymous(vma) || (vma.vm_flags & VM_SPECIAL) != 0 || vma.vm_end < PMD_SIZE || hpage < vma.vm_start)
+        if (!vma_is_anonymous(vma) || (vma.vm_flags & (VM_SPECIAL | VM_NOHUGEPAGE)) != 0 || vma.vm_end < PMD_SIZE || hpage < vma.vm_start)
+            return -EINVAL;
+        if (vma.anon_vma is null)
             return -EINVAL;
         ulong hstart = (start + PMD_SIZE - 1) & PMD_MASK;
-        return hstart == (end & PMD_MASK) ? 0 : -EINVAL;
+        ulong hend = end & PMD_MASK;
+
+        // A range that holds no aligned part at all is not the same as one whose aligned part is empty.
+        if (hstart > hend)
+            return -EINVAL;
+        int last_fail = 0;
+        mm_struct mm = vma.vm_mm;
+        task_struct task = current;
+        for (ulong addr = hstart; addr < hend; addr += PMD_SIZE)
+        {
+            pt_cursor cursor = new(mm);
+            ulong table = cursor.WalkPte(addr, out _);
+            int error = table == 0 ? -EINVAL : Fill(task, vma, table, fault: false);
+            if (error != 0)
+                last_fail = error;
+        }
+
+        return last_fail;
     }
 
     [MightSleep]

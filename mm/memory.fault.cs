@@ -235,6 +235,8 @@ internal static unsafe partial class Memory
         Arch arch = mm.arch;
         task_struct task = tlb.task;
         bool full = false;
+        if (end - addr != PMD_SIZE && StandsForHugeEntry(mm.kernel, table))
+            split_huge_pmd(mm.kernel, table);
         spin_lock(mm.page_table_lock);
         ulong* pte = (ulong*)mm.memory.Host(table) + pte_index(addr);
         for (; addr < end && !full; addr += PAGE_SIZE, pte++)
@@ -413,6 +415,13 @@ internal static unsafe partial class Memory
         {
             vmf.pte = table + (pte_index(address) * 8);
             vmf.orig_pte = ptep_get(Entry(mm, vmf.pte));
+        }
+
+        if (vmf.orig_pte.val == 0 && thp_vma_allowable_order(vma, address) && (table == 0 || StandsForHugeEntry(mm.kernel, table)))
+        {
+            vm_fault_t ret = do_huge_pmd_anonymous_page(task, ref vmf);
+            if ((ret & vm_fault_t.VM_FAULT_FALLBACK) == 0)
+                return ret;
         }
 
         return handle_pte_fault(task, ref vmf);
@@ -768,6 +777,16 @@ internal static unsafe partial class Memory
         if (!folio.IS_NULL)
             folio_get(folio);
         spin_unlock(mm.page_table_lock);
+
+        // A store to a huge zero page gets a huge page; one to a shared huge page splits it.
+        ulong table = vmf.pte & PAGE_MASK;
+        if (StandsForHugeEntry(mm.kernel, table))
+        {
+            if (folio.IS_NULL && thp_vma_allowable_order(vma, vmf.address) && anon_vma_prepare(vma) == 0 && Fill(task, vma, table, fault: true) == 0)
+                return vm_fault_t.NONE;
+            split_huge_pmd(mm.kernel, table);
+        }
+
         return wp_page_copy(task, ref vmf, folio);
     }
 

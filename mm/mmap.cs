@@ -414,7 +414,7 @@ internal static class Mmap
         }
 
         ulong low = x86 && (flags & MAP_ABOVE4G) != 0 ? SZ_4G : PAGE_SIZE;
-        ulong found = mm.mm_mt.GapTopDown(len + Guard(vm_flags), Math.Max(low, mm.kernel.mmap_min_addr), mm.mmap_base);
+        ulong found = mm.mm_mt.GapTopDown(len + Guard(vm_flags), Math.Max(low, mm.kernel.mmap_min_addr), mm.mmap_base & PAGE_MASK);
         if (found != 0)
             return found + Guard(vm_flags);
 

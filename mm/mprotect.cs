@@ -95,6 +95,8 @@ internal static unsafe class Mprotect
                 mmu_notifier_invalidate_range_start(ref range);
             }
 
+            if (stop - addr != PMD_SIZE)
+                split_huge_pmd(mm.kernel, table);
             spin_lock(mm.page_table_lock);
             ulong* pte = (ulong*)mm.memory.Host(table) + pte_index(addr);
             for (; addr < stop; addr += PAGE_SIZE, pte++)

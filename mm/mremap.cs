@@ -89,6 +89,8 @@ internal static unsafe class Mremap
                 to = new(mm);
             }
 
+            split_huge_pmd(mm.kernel, source);
+            split_huge_pmd(mm.kernel, target);
             spin_lock(mm.page_table_lock);
             ulong* old_pte = (ulong*)mm.memory.Host(source) + pte_index(at);
             ulong* new_pte = (ulong*)mm.memory.Host(target) + pte_index(dest);

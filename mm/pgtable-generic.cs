@@ -147,6 +147,7 @@ internal static unsafe class PgtableGeneric
         if (page.IS_NULL)
             return 0;
         task_struct task = current;
+        page.Frame->@private = 0;
         spin_lock(mm.page_table_lock);
         ulong value = Volatile.Read(ref *entry);
         bool mine = value == 0;

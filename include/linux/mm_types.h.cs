@@ -125,3 +125,184 @@ internal readonly unsafe struct folio : IEquatable<folio>
 
     internal static folio ERR_PTR(int error) => new((PageFrame*)(nint)error);
 }
+
+/// <summary>Which part of resident memory a page counts for.</summary>
+internal enum rss_stat_item
+{
+    MM_FILEPAGES,
+    MM_ANONPAGES,
+    MM_SWAPENTS,
+    MM_SHMEMPAGES,
+}
+
+[Flags]
+internal enum foll_flag : uint
+{
+    NONE = 0,
+    FOLL_WRITE = 1 << 0,
+    FOLL_GET = 1 << 1,
+    FOLL_DUMP = 1 << 2,
+    FOLL_FORCE = 1 << 3,
+    FOLL_NOWAIT = 1 << 4,
+    FOLL_NOFAULT = 1 << 5,
+    FOLL_HWPOISON = 1 << 6,
+    FOLL_ANON = 1 << 7,
+    FOLL_LONGTERM = 1 << 8,
+    FOLL_SPLIT_PMD = 1 << 9,
+    FOLL_PCI_P2PDMA = 1 << 10,
+    FOLL_INTERRUPTIBLE = 1 << 11,
+    FOLL_HONOR_NUMA_FAULT = 1 << 12,
+    FOLL_TOUCH = 1 << 16,
+    FOLL_TRIED = 1 << 17,
+    FOLL_REMOTE = 1 << 18,
+    FOLL_PIN = 1 << 19,
+    FOLL_FAST_ONLY = 1 << 20,
+    FOLL_UNLOCKABLE = 1 << 21,
+    FOLL_MADV_POPULATE = 1 << 22,
+}
+
+/// <summary>What a mapping is going to be; a file's mmap_prepare may change the flags, the file and the operations.</summary>
+internal sealed class vm_area_desc
+{
+    internal required mm_struct mm { get; init; }
+
+    internal ulong start { get; init; }
+
+    internal ulong end { get; init; }
+
+    internal ulong pgoff;
+    internal @file? vm_file;
+    internal ulong vm_flags;
+    internal pgprot_t page_prot;
+    internal vm_operations_struct? vm_ops;
+    internal object? private_data;
+}
+
+/// <summary>
+/// One area of an address space: half-open byte range, flags, file and offset. Changed under mmap_lock held for writing, except
+/// <see cref="anon_vma"/>, which a fault may set once under mmap_lock held for reading and page_table_lock.
+/// </summary>
+internal sealed partial class vm_area_struct
+{
+    internal vm_area_struct(mm_struct mm) => vm_mm = mm;
+
+    internal readonly mm_struct vm_mm;
+    internal ulong vm_start;
+    internal ulong vm_end;
+
+    /// <summary>VM_* bits. VM_MAYBE_GUARD alone may be set, atomically, under mmap_lock held for reading.</summary>
+    internal ulong vm_flags;
+    internal pgprot_t vm_page_prot;
+
+    /// <summary>Page index in the file at vm_start; for anonymous areas the address it had when first mapped, in pages.</summary>
+    internal pgoff_t vm_pgoff;
+    internal @file? vm_file;
+
+    /// <summary>Operations; null for anonymous memory.</summary>
+    internal vm_operations_struct? vm_ops;
+
+    /// <summary>The family of copies that this area's own anonymous pages belong to; null until the first one.</summary>
+    internal anon_vma? anon_vma;
+
+    /// <summary>Families whose pages this area may map: its own and, after fork, those of its ancestors.</summary>
+    internal List<anon_vma>? anon_vma_chain;
+    internal object? vm_private_data;
+    internal mempolicy? vm_policy;
+
+    /// <summary>VM_UFFD_* modes of the userfaultfd that watches the area; 0 without one.</summary>
+    internal uint uffd_flags;
+    internal string? anon_name;
+
+    // Place in the mm's tree, see VmaTree.
+    internal vm_area_struct? Left;
+    internal vm_area_struct? Right;
+    internal vm_area_struct? Previous;
+    internal vm_area_struct? Next;
+    internal ulong SubtreeGap;
+    internal int Height;
+    internal bool Attached;
+
+    /// <summary>Next area of an unmapping in progress.</summary>
+    internal vm_area_struct? DetachNext;
+
+    public override string ToString() => $"vma {vm_start:x}-{vm_end:x} flags {vm_flags:x} pgoff {vm_pgoff:x}";
+}
+
+/// <summary>An address space. mm_users counts its users, mm_count the references to the structure; all users together hold one.</summary>
+[RefCounted("mmget", "mmput")]
+internal sealed partial class mm_struct
+{
+    internal mm_struct(Kernel kernel)
+    {
+        this.kernel = kernel;
+        arch = kernel.arch;
+        memory = kernel.machine.Memory;
+        mmap_lock = new rw_semaphore("&mm->mmap_lock", "fork.c");
+        page_table_lock = new spinlock_t("&mm->page_table_lock", "fork.c");
+        task_size = kernel.arch.TASK_SIZE;
+        mmap_base = kernel.arch.MmapBase;
+    }
+
+    internal readonly Kernel kernel;
+    internal readonly Arch arch;
+    internal readonly PhysicalMemory memory;
+
+    /// <summary>Physical address of the top-level page table.</summary>
+    internal ulong pgd;
+
+    /// <summary>Areas, faults and everything about them.</summary>
+    [AcquiredBefore(nameof(page_table_lock))]
+    internal readonly rw_semaphore mmap_lock;
+
+    /// <summary>Page tables and their entries, and the counters of resident pages.</summary>
+    internal readonly spinlock_t page_table_lock;
+
+    /// <summary>The areas, by address.</summary>
+    internal readonly VmaTree mm_mt = new();
+    internal int mm_users = 1;
+    internal int mm_count = 1;
+
+    internal readonly ulong task_size;
+    internal ulong mmap_base;
+
+    /// <summary>Pages in areas with VM_LOCKED, plus what io_uring and others charged. Under mmap_lock for writing.</summary>
+    internal ulong locked_vm;
+    internal ulong total_vm;
+    internal ulong data_vm;
+    internal ulong exec_vm;
+    internal ulong stack_vm;
+
+    /// <summary>Pages under long-term pins; changed by atomic operations.</summary>
+    internal long pinned_vm;
+
+    /// <summary>VM_* bits that every new area gets (mlockall).</summary>
+    internal ulong def_flags;
+    internal int map_count;
+    internal ulong start_brk;
+    internal ulong brk;
+    internal ulong start_stack;
+
+    /// <summary>Resident pages by <see cref="rss_stat_item"/>. Under page_table_lock.</summary>
+    internal long rss_file;
+    internal long rss_anon;
+    internal long rss_shmem;
+
+    /// <summary>Pages that hold page tables below the top one. Under page_table_lock.</summary>
+    internal long pgtables_pages;
+
+    internal mempolicy? mempolicy;
+
+    /// <summary>MMU notifiers; null until the first one registers. Set once, under mmap_lock for writing.</summary>
+    internal mmu_notifier_subscriptions? notifier_subscriptions;
+
+    /// <summary>Between mmu_notifier_release() and the last put nothing notifies any more.</summary>
+    internal bool notifiers_released;
+
+    /// <summary>What the architecture keeps per address space (ASID, generation, CPUs).</summary>
+    internal object? context;
+
+    /// <summary>The area of the last fault; a hint, always in the tree. Written under mmap_lock held for reading.</summary>
+    internal vm_area_struct? Hint;
+
+    public override string ToString() => $"mm {pgd:x}";
+}
