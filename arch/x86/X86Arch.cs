@@ -15,6 +15,24 @@ internal sealed record X86Options
 
     /// <summary>Boot parameter <c>nopcid</c>.</summary>
     internal bool NoPcid { get; init; }
+
+    internal X86KvmOptions Kvm { get; init; } = new();
+}
+
+/// <summary>What KVM's build and module parameters fix for x86.</summary>
+internal sealed record X86KvmOptions
+{
+    /// <summary>
+    /// Module parameter <c>tdp_mmu</c>. The model translates for guests with second-stage tables in any case; without, it offers what a host with
+    /// shadow paging offers.
+    /// </summary>
+    internal bool Tdp { get; init; } = true;
+
+    /// <summary>CONFIG_KVM_SW_PROTECTED_VM: VMs with private memory that nothing but KVM protects; and with them the attributes of memory.</summary>
+    internal bool SwProtectedVm { get; init; } = true;
+
+    /// <summary>Bits of a guest-physical address that memslots may use.</summary>
+    internal int MaxPhysicalAddress { get; init; } = 52;
 }
 
 /// <summary>x86-64 behind the seam: delegates to the mirrored translation units, whose state its other parts hold.</summary>
@@ -47,6 +65,7 @@ internal sealed unsafe partial class X86Arch : Arch
         pgd_lock = new spinlock_t("pgd_lock");
         cpa_lock = new spinlock_t("cpa_lock");
         init_mm_mmap_lock = new rw_semaphore("&init_mm.mmap_lock");
+        LoadKvm();
     }
 
     internal Kernel kernel => owner ?? throw new KernelOops("the architecture was asked before paging_init()");
@@ -74,10 +93,12 @@ internal sealed unsafe partial class X86Arch : Arch
     internal override KvmArch Kvm => kvm_x86 ?? throw new KernelOops("KVM is not loaded");
 
     /// <summary>KVM's half, once its module is loaded.</summary>
-    internal KvmArch? kvm_x86 { get; set; }
+    internal KvmArch? kvm_x86 { get; private set; }
 
     /// <summary>Where the direct map begins. Not randomised.</summary>
     internal ulong page_offset_base { get; } = __PAGE_OFFSET_BASE_L4;
+
+    partial void LoadKvm();
 
     /// <summary>The CPU that the current task runs on; only stable where migration is impossible.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -91,8 +91,22 @@ internal sealed unsafe partial class X86Interpreter
             _cache[i] = *_uncached;
     }
 
+    /// <summary>Instructions that the last <see cref="Run"/> executed.</summary>
+    public long Executed { get; private set; }
+
     /// <summary>Runs at most <paramref name="maxInstructions"/> instructions (a chunk of a REP counts as one) from the state's RIP.</summary>
     public X86ExitKind Run(X86VcpuState state, X86Bus bus, long maxInstructions)
+    {
+        long budget = maxInstructions;
+        X86ExitKind exit = RunWithin(state, bus, ref budget);
+        Executed = maxInstructions - Math.Max(budget, 0);
+        return exit;
+    }
+
+    /// <summary>Executes one instruction: the same core for an emulator that works for another vCPU engine, with its own bus.</summary>
+    public X86ExitKind ExecuteOne(X86VcpuState state, X86Bus bus) => Run(state, bus, 1);
+
+    private X86ExitKind RunWithin(X86VcpuState state, X86Bus bus, ref long budget)
     {
         _state = state;
         _bus = bus;
@@ -100,7 +114,6 @@ internal sealed unsafe partial class X86Interpreter
         if (!state.Cs.IsLong || (state.Efer & X86Control.EferLma) == 0)
             return InternalError(X86InternalError.UnsupportedMode, null, 0);
         UpdateCoreAttention();
-        long budget = maxInstructions;
         while (true)
         {
             if (bus.Attention != X86Attention.None)
@@ -119,9 +132,6 @@ internal sealed unsafe partial class X86Interpreter
                 return X86ExitKind.Budget;
         }
     }
-
-    /// <summary>Executes one instruction: the same core for an emulator that works for another vCPU engine, with its own bus.</summary>
-    public X86ExitKind ExecuteOne(X86VcpuState state, X86Bus bus) => Run(state, bus, 1);
 
     private static uint CacheIndex(ulong rip) => (uint)(rip ^ (rip >> CacheBits)) & ((1u << CacheBits) - 1);
 
