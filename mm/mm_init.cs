@@ -58,6 +58,7 @@ internal static unsafe partial class MmInit
         build_all_zonelists(kernel);
         mem_init(kernel);
         swap_setup(kernel);
+        _ = secretmem_init(kernel);
         kernel.RegisterInvariant("page allocator", () => PageAllocInvariants.Check(kernel));
         kernel.RegisterInvariant("page cache", () => PageCacheInvariants.Check(kernel));
     }

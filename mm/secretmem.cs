@@ -5,8 +5,8 @@ namespace Linux;
 // Lock order: mm->mmap_lock, mapping->invalidate_lock (shared by faults, exclusive by the one truncation), folio lock.
 internal sealed partial class Kernel
 {
-    /// <summary>The one mount of secretmem; no file of it may be executed.</summary>
-    internal readonly super_block secretmem_mnt = new() { s_type = Secretmem.secretmem_fs, s_magic = 0x5345434d, s_iflags_noexec = true };
+    /// <summary>The one mount of secretmem; null where memfd_secret() cannot work.</summary>
+    internal super_block? secretmem_mnt;
 
     /// <summary>Open files; negative when the count wrapped. Changed by atomic operations.</summary>
     internal int secretmem_users;
@@ -25,6 +25,8 @@ internal static class Secretmem
 
     /// <summary>Name of the file system type.</summary>
     internal const string secretmem_fs = "secretmem";
+
+    private const ulong SECRETMEM_MAGIC = 0x5345434d;
 
     internal static readonly address_space_operations secretmem_aops = new()
     {
@@ -163,7 +165,7 @@ internal static class Secretmem
     [return: ReturnsReference]
     private static ErrPtr<@file> secretmem_file_create(Kernel kernel)
     {
-        ErrPtr<inode> made = anon_inode_make_secure_inode(kernel, kernel.secretmem_mnt, "[secretmem]", null);
+        ErrPtr<inode> made = anon_inode_make_secure_inode(kernel, kernel.secretmem_mnt!, "[secretmem]", null);
         if (IS_ERR(made))
             return ERR_PTR<@file>(PTR_ERR(made));
         inode inode = made.Value;
@@ -210,5 +212,15 @@ internal static class Secretmem
 
         fd_install(fd, file.Value);
         return fd;
+    }
+
+    /// <summary>No file of the file system may be executed.</summary>
+    private static super_block secretmem_init_fs_context() => new() { s_type = secretmem_fs, s_magic = SECRETMEM_MAGIC, s_iflags_noexec = true };
+
+    internal static int secretmem_init(Kernel kernel)
+    {
+        if (kernel.config.secretmem_enable && can_set_direct_map(kernel))
+            kernel.secretmem_mnt = secretmem_init_fs_context();
+        return 0;
     }
 }

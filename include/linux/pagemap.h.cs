@@ -2,21 +2,39 @@
 // Mirrors include/linux/pagemap.h, Linux 6.18; AS_NO_DIRECT_MAP and its helpers follow the direct-map series v12.
 namespace Linux;
 
+/// <summary>Bit numbers in <c>address_space.flags</c>.</summary>
+internal enum mapping_flags
+{
+    AS_EIO = 0,
+    AS_ENOSPC = 1,
+    AS_MM_ALL_LOCKS = 2,
+    AS_UNEVICTABLE = 3,
+    AS_EXITING = 4,
+    AS_NO_WRITEBACK_TAGS = 5,
+    AS_RELEASE_ALWAYS = 6,
+    AS_STABLE_WRITES = 7,
+    AS_INACCESSIBLE = 8,
+    AS_WRITEBACK_MAY_DEADLOCK_ON_RECLAIM = 9,
+    AS_KERNEL_FILE = 10,
+    AS_NO_DATA_INTEGRITY = 11,
+    AS_NO_DIRECT_MAP = 12,
+}
+
 internal static unsafe partial class PagemapH
 {
-    internal const int AS_EIO = 0;
-    internal const int AS_ENOSPC = 1;
-    internal const int AS_MM_ALL_LOCKS = 2;
-    internal const int AS_UNEVICTABLE = 3;
-    internal const int AS_EXITING = 4;
-    internal const int AS_NO_WRITEBACK_TAGS = 5;
-    internal const int AS_RELEASE_ALWAYS = 6;
-    internal const int AS_STABLE_WRITES = 7;
-    internal const int AS_INACCESSIBLE = 8;
-    internal const int AS_WRITEBACK_MAY_DEADLOCK_ON_RECLAIM = 9;
-    internal const int AS_KERNEL_FILE = 10;
-    internal const int AS_NO_DATA_INTEGRITY = 11;
-    internal const int AS_NO_DIRECT_MAP = 12;
+    internal const int AS_EIO = (int)mapping_flags.AS_EIO;
+    internal const int AS_ENOSPC = (int)mapping_flags.AS_ENOSPC;
+    internal const int AS_MM_ALL_LOCKS = (int)mapping_flags.AS_MM_ALL_LOCKS;
+    internal const int AS_UNEVICTABLE = (int)mapping_flags.AS_UNEVICTABLE;
+    internal const int AS_EXITING = (int)mapping_flags.AS_EXITING;
+    internal const int AS_NO_WRITEBACK_TAGS = (int)mapping_flags.AS_NO_WRITEBACK_TAGS;
+    internal const int AS_RELEASE_ALWAYS = (int)mapping_flags.AS_RELEASE_ALWAYS;
+    internal const int AS_STABLE_WRITES = (int)mapping_flags.AS_STABLE_WRITES;
+    internal const int AS_INACCESSIBLE = (int)mapping_flags.AS_INACCESSIBLE;
+    internal const int AS_WRITEBACK_MAY_DEADLOCK_ON_RECLAIM = (int)mapping_flags.AS_WRITEBACK_MAY_DEADLOCK_ON_RECLAIM;
+    internal const int AS_KERNEL_FILE = (int)mapping_flags.AS_KERNEL_FILE;
+    internal const int AS_NO_DATA_INTEGRITY = (int)mapping_flags.AS_NO_DATA_INTEGRITY;
+    internal const int AS_NO_DIRECT_MAP = (int)mapping_flags.AS_NO_DIRECT_MAP;
 
     internal const int AS_FOLIO_ORDER_BITS = 5;
     internal const int AS_FOLIO_ORDER_MIN = 16;

@@ -153,6 +153,17 @@ internal sealed unsafe class MmInitTests : MmTest
         Run(other, () => __free_page(theirs));
     }
 
+    [Test]
+    public void Secret_memory_needs_a_direct_map_that_can_change_and_can_be_switched_off()
+    {
+        Linux.Kernel off = Boot(64UL << 20, 1, new KernelConfig { secretmem_enable = false }, new NoneStrategy());
+        Run(off, () => Assert.That(Secretmem.memfd_secret(0), Is.EqualTo(-ENOSYS)));
+        Arch.CanSetDirectMap = false;
+        Linux.Kernel rigid = Boot(64UL << 20, 1, new KernelConfig(), new NoneStrategy());
+        Arch.CanSetDirectMap = false;
+        Run(rigid, () => Assert.That(Secretmem.memfd_secret(0), Is.EqualTo(-ENOSYS)));
+    }
+
     private static long TouchedFrames(Linux.Kernel kernel)
     {
         // Free chunks of the highest order have their first frame touched only.
