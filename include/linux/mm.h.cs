@@ -177,7 +177,6 @@ internal static unsafe partial class MmH
 
     internal static bool folio_maybe_dma_pinned(folio folio) => folio_ref_count(folio) >= GUP_PIN_COUNTING_BIAS;
 
-    [AcquiresReference]
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void folio_get([AcquiresReference] folio folio) => folio_ref_add(folio, 1);
 
