@@ -47,6 +47,9 @@ internal sealed partial class task_struct
     // The task has committed to block; guarded by parking. Whoever clears it counts the task in Kernel.nr_waking.
     private bool sleeping;
 
+    // Time of the waker's CPU in picoseconds; guarded by parking until the task runs.
+    private long wakeClock;
+
     /// <summary>Commits to block, unless somebody made the task runnable since it announced its sleep.</summary>
     internal bool CommitSleep()
     {
@@ -65,6 +68,9 @@ internal sealed partial class task_struct
         while (Volatile.Read(ref this.sleeping))
             this.Park();
         Core.AcquireCpu(this);
+
+        // What woke the task happened before it goes on, also in simulated time.
+        this.rq.hw.AdvanceTo(this.wakeClock);
         Interlocked.Decrement(ref this.kernel.nr_waking);
     }
 
@@ -81,6 +87,8 @@ internal sealed partial class task_struct
             if (this.sleeping)
             {
                 Interlocked.Increment(ref this.kernel.nr_waking);
+                if (CurrentOrNull is { } waker && ReferenceEquals(waker.kernel, this.kernel) && waker.OnCpu)
+                    this.wakeClock = waker.rq.hw.Clock;
                 Volatile.Write(ref this.sleeping, false);
                 this.Unpark();
             }

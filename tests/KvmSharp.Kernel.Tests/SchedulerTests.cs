@@ -126,8 +126,12 @@ internal sealed class SchedulerTests : KernelTest
     public void sleep_takes_simulated_time_and_no_real_time()
     {
         var order = new List<int>();
+        int here = 0;
         this.InParallel(3, t =>
         {
+            Interlocked.Increment(ref here);
+            while (Volatile.Read(ref here) != 3)
+                yield();
             long before = ktime_get();
             Assert.That(schedule_timeout_uninterruptible((t + 1) * 1_000_000L), Is.Zero);
             lock (order)
