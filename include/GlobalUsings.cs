@@ -89,6 +89,7 @@ global using static Linux.PgtableGeneric;
 global using static Linux.PgtableH;
 global using static Linux.Pipe;
 global using static Linux.PollH;
+global using static Linux.PercpuRefcount;
 global using static Linux.PreemptH;
 global using static Linux.Printk;
 global using static Linux.ProcessVmAccess;

@@ -18,6 +18,7 @@ global using static Linux.Lockdep;
 global using static Linux.LockdepH;
 global using static Linux.Mutex;
 global using static Linux.PercpuH;
+global using static Linux.PercpuRefcount;
 global using static Linux.PreemptH;
 global using static Linux.RcupdateH;
 global using static Linux.RcuwaitH;

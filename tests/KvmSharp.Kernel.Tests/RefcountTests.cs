@@ -67,6 +67,24 @@ internal sealed class RefcountTests : KernelTest
     });
 
     [Test]
+    public void a_percpu_ref_ends_after_kill_with_the_last_put() => this.Kernel.RunTask(() =>
+    {
+        int released = 0;
+        var r = new percpu_ref(_ => released++);
+        percpu_ref_get(r);
+        Assert.That(percpu_ref_tryget_live(r));
+        percpu_ref_put(r);
+        percpu_ref_kill(r);
+        Assert.That(percpu_ref_tryget_live(r), Is.False);
+        Assert.That(percpu_ref_tryget(r), "dying, but not dead");
+        percpu_ref_put(r);
+        Assert.That(released, Is.Zero);
+        percpu_ref_put(r);
+        Assert.That(released, Is.EqualTo(1));
+        Assert.That(percpu_ref_tryget(r), Is.False);
+    });
+
+    [Test]
     public void live_objects_are_listed_until_they_die()
     {
         LiveKind kind = this.Kernel.LiveKind("thing");
