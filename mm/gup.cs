@@ -498,8 +498,21 @@ internal static unsafe class Gup
         return ret;
     }
 
+    /// <summary>Takes a page that may be freed at this very moment.</summary>
+    /// <returns>The folio with the reference, or NULL if it was too late.</returns>
+    private static folio try_grab_folio_fast(task_struct task, page page, foll_flag flags)
+    {
+        folio folio = page_folio(page);
+        bool pin = (flags & foll_flag.FOLL_PIN) != 0;
+        if (!folio_ref_try_add(folio, pin ? GUP_PIN_COUNTING_BIAS : 1))
+            return default;
+        if (pin)
+            mod_node_page_state(task, node_stat_item.NR_FOLL_PIN_ACQUIRED, 1);
+        return folio;
+    }
+
     /// <summary>One entry of the lockless walk: the page is taken first, then the entry is looked at again.</summary>
-    private static bool gup_fast_pte(task_struct task, mm_struct mm, Arch arch, ulong* ptep, foll_flag flags, out page page)
+    private static bool gup_fast_pte_range(task_struct task, mm_struct mm, Arch arch, ulong* ptep, foll_flag flags, out page page)
     {
         page = default;
         pte_t pte = ptep_get(ptep);
@@ -510,12 +523,9 @@ internal static unsafe class Gup
         if (is_zero_pfn(task.kernel, pfn))
             return false;
         page = pfn_to_page(task.kernel, pfn);
-        folio folio = page_folio(page);
-        bool pin = (flags & foll_flag.FOLL_PIN) != 0;
-        if (!folio_ref_try_add(folio, pin ? GUP_PIN_COUNTING_BIAS : 1))
+        folio folio = try_grab_folio_fast(task, page, flags);
+        if (folio.IS_NULL)
             return false;
-        if (pin)
-            mod_node_page_state(task, node_stat_item.NR_FOLL_PIN_ACQUIRED, 1);
         if (ptep_get(ptep) != pte || !gup_fast_folio_allowed(folio, flags) || (!arch.pte_write(pte) && gup_must_unshare(null, flags, page)))
         {
             gup_put_folio(folio, 1, flags);
@@ -539,7 +549,7 @@ internal static unsafe class Gup
         for (ulong addr = start; addr < end; addr += PAGE_SIZE)
         {
             ulong table = cursor.WalkPte(addr, out _);
-            if (table == 0 || !gup_fast_pte(task, mm, mm.arch, (ulong*)mm.memory.Host(table) + pte_index(addr), gup_flags, out page page))
+            if (table == 0 || !gup_fast_pte_range(task, mm, mm.arch, (ulong*)mm.memory.Host(table) + pte_index(addr), gup_flags, out page page))
                 break;
             pages[nr++] = page;
         }

@@ -127,16 +127,4 @@ internal static class VmaH
 
     /// <summary>Sets a bit that may change under mmap_lock held for reading.</summary>
     internal static void vma_set_atomic_flag(vm_area_struct vma, ulong flag) => Interlocked.Or(ref vma.vm_flags, flag);
-
-    internal static vm_area_struct? vma_lookup(mm_struct mm, ulong addr)
-    {
-        vm_area_struct? vma = mm.mm_mt.Find(addr);
-        return vma is not null && vma.vm_start <= addr ? vma : null;
-    }
-
-    internal static vm_area_struct? find_vma_intersection(mm_struct mm, ulong start, ulong end)
-    {
-        vm_area_struct? vma = mm.mm_mt.Find(start);
-        return vma is not null && vma.vm_start < end ? vma : null;
-    }
 }

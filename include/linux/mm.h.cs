@@ -2,43 +2,6 @@
 // Mirrors include/linux/mm.h, Linux 6.18.
 namespace Linux;
 
-/// <summary>Result of a fault handler, with Linux's bit values.</summary>
-[Flags]
-internal enum vm_fault_t : uint
-{
-    NONE = 0,
-    VM_FAULT_OOM = 0x000001,
-    VM_FAULT_SIGBUS = 0x000002,
-    VM_FAULT_MAJOR = 0x000004,
-    VM_FAULT_HWPOISON = 0x000010,
-    VM_FAULT_HWPOISON_LARGE = 0x000020,
-    VM_FAULT_SIGSEGV = 0x000040,
-    VM_FAULT_NOPAGE = 0x000100,
-    VM_FAULT_LOCKED = 0x000200,
-    VM_FAULT_RETRY = 0x000400,
-    VM_FAULT_FALLBACK = 0x000800,
-    VM_FAULT_DONE_COW = 0x001000,
-    VM_FAULT_COMPLETED = 0x004000,
-    VM_FAULT_ERROR = VM_FAULT_OOM | VM_FAULT_SIGBUS | VM_FAULT_SIGSEGV | VM_FAULT_HWPOISON | VM_FAULT_HWPOISON_LARGE | VM_FAULT_FALLBACK,
-}
-
-[Flags]
-internal enum fault_flag : uint
-{
-    NONE = 0,
-    FAULT_FLAG_WRITE = 1 << 0,
-    FAULT_FLAG_MKWRITE = 1 << 1,
-    FAULT_FLAG_ALLOW_RETRY = 1 << 2,
-    FAULT_FLAG_RETRY_NOWAIT = 1 << 3,
-    FAULT_FLAG_KILLABLE = 1 << 4,
-    FAULT_FLAG_TRIED = 1 << 5,
-    FAULT_FLAG_USER = 1 << 6,
-    FAULT_FLAG_REMOTE = 1 << 7,
-    FAULT_FLAG_INSTRUCTION = 1 << 8,
-    FAULT_FLAG_INTERRUPTIBLE = 1 << 9,
-    FAULT_FLAG_UNSHARE = 1 << 10,
-}
-
 /// <summary>One page fault on its way through the handlers.</summary>
 internal ref struct vm_fault
 {
@@ -229,6 +192,18 @@ internal static unsafe partial class MmH
     internal static ulong page_address(page page) => (page_to_pfn(page) << PAGE_SHIFT) + page_kernel(page).PhysicalToDirectMap;
 
     internal static ulong folio_address(folio folio) => page_address(folio.page);
+
+    internal static vm_area_struct? vma_lookup(mm_struct mm, ulong addr)
+    {
+        vm_area_struct? vma = mm.mm_mt.Find(addr);
+        return vma is not null && vma.vm_start <= addr ? vma : null;
+    }
+
+    internal static vm_area_struct? find_vma_intersection(mm_struct mm, ulong start, ulong end)
+    {
+        vm_area_struct? vma = mm.mm_mt.Find(start);
+        return vma is not null && vma.vm_start < end ? vma : null;
+    }
 
     internal static vm_fault_t vmf_error(int err) => err switch
     {

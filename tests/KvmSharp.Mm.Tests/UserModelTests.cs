@@ -155,7 +155,7 @@ internal sealed class UserModelTests : UserTest
         {
             if (i >= page && i < page + count)
                 continue;
-            vm_area_struct? vma = VmaH.vma_lookup(p.Mm, At(i));
+            vm_area_struct? vma = MmH.vma_lookup(p.Mm, At(i));
             if (vma is not null)
                 model[i] = model[i] with { Locked = (vma.vm_flags & VM_LOCKED) != 0 };
         }
@@ -177,7 +177,7 @@ internal sealed class UserModelTests : UserTest
         vm_area_struct? before = null;
         for (int i = 0; i < Pages; i++)
         {
-            vm_area_struct? vma = VmaH.vma_lookup(mm, At(i));
+            vm_area_struct? vma = MmH.vma_lookup(mm, At(i));
             Assert.That(vma is not null, Is.EqualTo(model[i].Mapped), $"{where}: page {i}");
             if (vma is null)
                 continue;
