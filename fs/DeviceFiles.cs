@@ -39,11 +39,11 @@ internal static class DeviceFiles
 
         inode.i_mode = S_IFCHR | 0x1B6;
         ErrPtr<@file> file = alloc_file_pseudo(inode, path, O_RDWR, fops);
-        if (IS_ERR(file))
+        if (IS_ERR(@file))
         {
             iput(inode);
             put_unused_fd(fd);
-            return PTR_ERR(file);
+            return PTR_ERR(@file);
         }
 
         file.Value.f_mode |= FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE;

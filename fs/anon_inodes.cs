@@ -20,7 +20,7 @@ internal static class AnonInodes
             return -ENOMEM;
         inode.i_mode = S_IRUSR | S_IWUSR;
         kernel.anon_inode_inode = inode;
-        kernel.RegisterShutdown("anon_inodes", () =>
+        kernel.RegisterExit("anon_inodes", () =>
         {
             iput(inode);
             kernel.anon_inode_inode = null;

@@ -24,10 +24,10 @@ internal static class Eventfd
         if (fd < 0)
             return fd;
         ErrPtr<@file> file = anon_inode_getfile(kernel, "[eventfd]", eventfd_fops, new eventfd_ctx { count = count }, O_RDWR | (flags & O_NONBLOCK));
-        if (IS_ERR(file))
+        if (IS_ERR(@file))
         {
             put_unused_fd(fd);
-            return PTR_ERR(file);
+            return PTR_ERR(@file);
         }
 
         fd_install(fd, file.Value);

@@ -12,7 +12,7 @@ internal static class Eventpoll
         if (file is null)
             return -EBADF;
         int error = file.f_op.poll is null ? -EPERM : 0;
-        fput(file);
+        fput(@file);
         return error;
     }
 }

@@ -12,9 +12,9 @@ internal static class Exec
         @file? file = fget_raw(fd);
         if (file is null)
             return -EBADF;
-        inode inode = file_inode(file);
+        inode inode = file_inode(@file);
         bool allowed = (inode.i_mode & S_IFMT) == S_IFREG && !inode.i_sb.s_iflags_noexec && (inode.i_mode & 0x49) != 0;
-        fput(file);
+        fput(@file);
         return allowed ? -ENOEXEC : -EACCES;
     }
 }

@@ -34,7 +34,7 @@ internal static class Fcntl
         long err = -EBADF;
         if ((file.f_mode & FMODE_PATH) == 0 || cmd is F_DUPFD or F_DUPFD_CLOEXEC or F_GETFD or F_SETFD or F_GETFL)
             err = do_fcntl(fd, cmd, arg, file);
-        fput(file);
+        fput(@file);
         return err;
     }
 
@@ -53,7 +53,7 @@ internal static class Fcntl
             return -EINVAL;
         int err = alloc_fd(from, (uint)rlimit(ResourceH.RLIMIT_NOFILE), flags);
         if (err >= 0)
-            fd_install(err, get_file(file));
+            fd_install(err, get_file(@file));
         return err;
     }
 
@@ -106,7 +106,7 @@ internal static class Fcntl
         if (ret >= 0)
             fd_install(ret, file);
         else
-            fput(file);
+            fput(@file);
         return ret;
     }
 }

@@ -21,8 +21,8 @@ internal static class Fhandle
         @file? file = fget_raw(fd);
         if (file is null)
             return -EBADF;
-        bool exportable = file_inode(file).i_sb.s_magic is MagicH.TMPFS_MAGIC or MagicH.EXT4_SUPER_MAGIC;
-        fput(file);
+        bool exportable = file_inode(@file).i_sb.s_magic is MagicH.TMPFS_MAGIC or MagicH.EXT4_SUPER_MAGIC;
+        fput(@file);
         return exportable || (flag & AT_HANDLE_FID) != 0 ? 0 : -EOPNOTSUPP;
     }
 }

@@ -54,7 +54,7 @@ internal static class Locks
             error = -EBADF;
         else
             error = flock_lock_inode(file, type);
-        fput(file);
+        fput(@file);
         return error;
     }
 
@@ -63,7 +63,7 @@ internal static class Locks
 
     private static int flock_lock_inode(@file file, int type)
     {
-        file_lock_context ctx = locks_get_lock_context(file_inode(file));
+        file_lock_context ctx = locks_get_lock_context(file_inode(@file));
         int error = 0;
         spin_lock(ctx.flc_lock);
         ctx.flc_flock.RemoveAll(l => l.Owner == file);
@@ -89,7 +89,7 @@ internal static class Locks
         if (file is null)
             return -EBADF;
         int error = posix_lock_file(file, type, start, len, ofd ? file : current.files!);
-        fput(file);
+        fput(@file);
         return error;
     }
 
@@ -121,7 +121,7 @@ internal static class Locks
         if ((type == F_RDLCK && (file.f_mode & FMODE_READ) == 0) || (type == F_WRLCK && (file.f_mode & FMODE_WRITE) == 0))
             return -EBADF;
 
-        file_lock_context ctx = locks_get_lock_context(file_inode(file));
+        file_lock_context ctx = locks_get_lock_context(file_inode(@file));
         int error = 0;
         spin_lock(ctx.flc_lock);
         if (type != F_UNLCK && ctx.flc_posix.Exists(l => l.Owner != owner && l.Start <= end && start <= l.End && (l.Write || type == F_WRLCK)))

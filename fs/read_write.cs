@@ -17,7 +17,7 @@ internal static unsafe class ReadWrite
     /// <summary>lseek of a file with a size and without holes.</summary>
     internal static long generic_file_llseek(@file file, long offset, int whence)
     {
-        long size = i_size_read(file_inode(file));
+        long size = i_size_read(file_inode(@file));
         switch (whence)
         {
             case SEEK_END:
@@ -54,7 +54,7 @@ internal static unsafe class ReadWrite
         long ret = -EINVAL;
         if (whence <= SEEK_HOLE)
             ret = vfs_llseek(file, offset, (int)whence);
-        fput(file);
+        fput(@file);
         return ret;
     }
 
@@ -114,7 +114,7 @@ internal static unsafe class ReadWrite
         if (file is null)
             return -EBADF;
         nint ret = vfs_read(file, buf, count, ref file.f_pos);
-        fput(file);
+        fput(@file);
         return ret;
     }
 
@@ -125,7 +125,7 @@ internal static unsafe class ReadWrite
         if (file is null)
             return -EBADF;
         nint ret = vfs_write(file, buf, count, ref file.f_pos);
-        fput(file);
+        fput(@file);
         return ret;
     }
 
@@ -138,7 +138,7 @@ internal static unsafe class ReadWrite
         if (file is null)
             return -EBADF;
         nint ret = (file.f_mode & FMODE_PREAD) != 0 ? vfs_read(file, buf, count, ref pos) : -ESPIPE;
-        fput(file);
+        fput(@file);
         return ret;
     }
 
@@ -151,7 +151,7 @@ internal static unsafe class ReadWrite
         if (file is null)
             return -EBADF;
         nint ret = (file.f_mode & FMODE_PWRITE) != 0 ? vfs_write(file, buf, count, ref pos) : -ESPIPE;
-        fput(file);
+        fput(@file);
         return ret;
     }
 

@@ -18,8 +18,8 @@ internal static class Select
             return 1;
         }
 
-        revents = PollH.vfs_poll(file) & (events | PollH.POLLERR | PollH.POLLHUP);
-        fput(file);
+        revents = PollH.vfs_poll(@file) & (events | PollH.POLLERR | PollH.POLLHUP);
+        fput(@file);
         return revents != 0 ? 1 : 0;
     }
 }

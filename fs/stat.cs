@@ -31,8 +31,8 @@ internal static class Stat
         @file? file = fget_raw(fd);
         if (file is null)
             return -EBADF;
-        int error = vfs_getattr(file_inode(file), ref stat);
-        fput(file);
+        int error = vfs_getattr(file_inode(@file), ref stat);
+        fput(@file);
         return error;
     }
 }

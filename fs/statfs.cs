@@ -14,9 +14,9 @@ internal static class Statfs
         @file? file = fget_raw(fd);
         if (file is null)
             return -EBADF;
-        super_block sb = file_inode(file).i_sb;
+        super_block sb = file_inode(@file).i_sb;
         buf = new kstatfs(sb.s_magic, sb.s_blocksize, sb.s_namelen);
-        fput(file);
+        fput(@file);
         return 0;
     }
 }

@@ -19,7 +19,7 @@ internal static class Sync
         if (file is null)
             return -EBADF;
         int ret = vfs_fsync_range(file, 0, long.MaxValue, datasync);
-        fput(file);
+        fput(@file);
         return ret;
     }
 
@@ -30,7 +30,7 @@ internal static class Sync
         if (file is null)
             return -EBADF;
         int ret = sync_file_range(file, offset, nbytes, flags);
-        fput(file);
+        fput(@file);
         return ret;
     }
 
@@ -42,6 +42,6 @@ internal static class Sync
             return -EINVAL;
 
         // Nothing modelled here is ever written back, so there is nothing to wait for.
-        return (file_inode(file).i_mode & S_IFMT) is S_IFREG or S_IFDIR ? 0 : -ESPIPE;
+        return (file_inode(@file).i_mode & S_IFMT) is S_IFREG or S_IFDIR ? 0 : -ESPIPE;
     }
 }

@@ -20,8 +20,8 @@ internal static class Xattr
             return -EBADF;
         nint error = import_xattr_name(name);
         if (error == 0)
-            error = vfs_getxattr(file_inode(file), name);
-        fput(file);
+            error = vfs_getxattr(file_inode(@file), name);
+        fput(@file);
         return error;
     }
 
@@ -38,7 +38,7 @@ internal static class Xattr
         // An access control list is parsed before the file system is asked.
         if (error == 0)
             error = name.StartsWith(XATTR_POSIX_ACL, StringComparison.Ordinal) && value.Length < 4 ? -EINVAL : -EOPNOTSUPP;
-        fput(file);
+        fput(@file);
         return error;
     }
 
@@ -49,7 +49,7 @@ internal static class Xattr
         if (file is null)
             return -EBADF;
         int error = import_xattr_name(name);
-        fput(file);
+        fput(@file);
         return error != 0 ? error : -EOPNOTSUPP;
     }
 
@@ -60,7 +60,7 @@ internal static class Xattr
         @file? file = fget(fd);
         if (file is null)
             return -EBADF;
-        fput(file);
+        fput(@file);
         return 0;
     }
 

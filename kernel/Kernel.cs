@@ -17,6 +17,7 @@ internal sealed partial class Kernel : IDisposable
     private readonly HashSet<(string File, int Line)> warnedOnce = [];
     private readonly List<(string Name, Action Check)> invariants = [];
     private readonly List<(string Name, Action Hook)> shutdown = [];
+    private readonly List<(string Name, Action Hook)> exits = [];
     private bool disposed;
 
     /// <summary>Puts a kernel on a machine, which belongs to the caller and must outlive it.</summary>
@@ -122,6 +123,23 @@ internal sealed partial class Kernel : IDisposable
         lock (this.shutdown)
             this.shutdown.Add((name, hook));
     }
+
+    /// <summary>Adds a step that gives back what a subsystem holds of the simulated machine; steps run as a task, in reverse order.</summary>
+    internal void RegisterExit(string name, Action hook)
+    {
+        lock (this.exits)
+            this.exits.Add((name, hook));
+    }
+
+    /// <summary>Runs the exit steps. What is alive after it was leaked.</summary>
+    internal void RunExits() => this.RunTask(
+        () =>
+        {
+            for (int i = this.exits.Count - 1; i >= 0; i--)
+                this.exits[i].Hook();
+            this.exits.Clear();
+        },
+        "exit");
 
     /// <summary>Powers off: stops kernel threads, runs the registered shutdown steps, frees native memory.</summary>
     public void Dispose()

@@ -52,6 +52,13 @@ internal static unsafe class Gup
     internal static int get_user_pages_fast(ulong start, int nr_pages, foll_flag gup_flags, Span<page> pages) =>
         gup_fast_fallback(start, nr_pages, gup_flags | foll_flag.FOLL_GET | foll_flag.FOLL_TOUCH, pages);
 
+    /// <summary>One page without sleeping, with a reference; false if that takes a fault.</summary>
+    internal static bool get_user_page_fast_only(ulong addr, foll_flag gup_flags, out page page)
+    {
+        page = default;
+        return get_user_pages_fast_only(addr, 1, gup_flags, new Span<page>(ref page)) == 1;
+    }
+
     internal static int get_user_pages_fast_only(ulong start, int nr_pages, foll_flag gup_flags, Span<page> pages) =>
         gup_fast_fallback(start, nr_pages, gup_flags | foll_flag.FOLL_GET | foll_flag.FOLL_FAST_ONLY, pages);
 

@@ -13,7 +13,7 @@ internal static class Fd
         if (file is null)
             return -ENOENT;
         text = file.name;
-        fput(file);
+        fput(@file);
         return 0;
     }
 
@@ -64,7 +64,7 @@ internal static class Fd
             int error = fops.open!(inode, file);
             if (error != 0)
             {
-                fput(file);
+                fput(@file);
                 put_unused_fd(fd);
                 return error;
             }

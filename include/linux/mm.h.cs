@@ -108,6 +108,12 @@ internal static unsafe partial class MmH
     internal const ulong VM_SPECIAL = VM_IO | VM_DONTEXPAND | VM_PFNMAP | VM_MIXEDMAP;
     internal const ulong VM_LOCKED_MASK = VM_LOCKED | VM_LOCKONFAULT;
 
+    // What memory failure did about a page.
+    internal const int MF_IGNORED = 0;
+    internal const int MF_FAILED = 1;
+    internal const int MF_DELAYED = 2;
+    internal const int MF_RECOVERED = 3;
+
     internal const int GUP_PIN_COUNTING_BIAS = 1 << 10;
 
     internal static bool PAGE_ALIGNED(ulong addr) => (addr & (PAGE_SIZE - 1)) == 0;

@@ -536,14 +536,14 @@ internal static class GuestMemfd
         if (file != seen)
         {
             WARN_ON_ONCE(seen is not null);
-            return folio.ERR_PTR(-EFAULT);
+            return Linux.folio.ERR_PTR(-EFAULT);
         }
 
         kvm_memory_slot? bound = gmem.bindings.xa_load(index);
         if (bound != slot)
         {
             WARN_ON_ONCE(bound is not null);
-            return folio.ERR_PTR(-EIO);
+            return Linux.folio.ERR_PTR(-EIO);
         }
 
         folio folio = kvm_gmem_get_folio(file_inode(@file), index);
@@ -553,7 +553,7 @@ internal static class GuestMemfd
         {
             folio_unlock(folio);
             folio_put(folio);
-            return folio.ERR_PTR(-EHWPOISON);
+            return Linux.folio.ERR_PTR(-EHWPOISON);
         }
 
         pfn = new kvm_pfn_t(folio_pfn(folio) + (index - folio.index));

@@ -6,7 +6,7 @@ namespace Linux;
 internal static unsafe partial class KvmMain
 {
     internal static readonly hva_t KVM_HVA_ERR_BAD = new(ulong.MaxValue & PAGE_MASK);
-    internal static readonly hva_t KVM_HVA_ERR_RO_BAD = new((ulong.MaxValue & PAGE_MASK) + PAGE_SIZE - 2048);
+    internal static readonly hva_t KVM_HVA_ERR_RO_BAD = new((ulong.MaxValue & PAGE_MASK) + 2048);
 
     internal static bool kvm_is_error_hva(hva_t addr) => IS_ERR_VALUE(addr.Value) || addr.Value >= KVM_HVA_ERR_BAD.Value;
 
@@ -109,24 +109,25 @@ internal static unsafe partial class KvmMain
     private static bool hva_to_pfn_fast(hva_t hva, bool write, out page page)
     {
         page = default;
-        return write && get_user_page_fast_only(hva.Value, foll_flags.FOLL_WRITE, out page);
+        return write && get_user_page_fast_only(hva.Value, foll_flag.FOLL_WRITE, out page);
     }
 
     [MightSleep]
     private static int hva_to_pfn_slow(hva_t hva, bool write, bool map_writable, bool interruptible, out bool writable, out page page)
     {
-        foll_flags flags = foll_flags.FOLL_HWPOISON;
+        foll_flag flags = foll_flag.FOLL_HWPOISON;
         if (write)
-            flags |= foll_flags.FOLL_WRITE;
+            flags |= foll_flag.FOLL_WRITE;
         if (interruptible)
-            flags |= foll_flags.FOLL_INTERRUPTIBLE;
+            flags |= foll_flag.FOLL_INTERRUPTIBLE;
         writable = write;
-        int npages = get_user_pages_unlocked(hva.Value, out page, flags);
+        page = default;
+        int npages = (int)get_user_pages_unlocked(hva.Value, 1, new Span<page>(ref page), flags);
         if (npages != 1 || write || !map_writable)
             return npages;
 
         // A read fault that can be mapped writable at no cost spares the write fault that usually follows.
-        if (get_user_page_fast_only(hva.Value, foll_flags.FOLL_WRITE, out page wpage))
+        if (get_user_page_fast_only(hva.Value, foll_flag.FOLL_WRITE, out page wpage))
         {
             writable = true;
             put_page(page);

@@ -79,7 +79,7 @@ internal static unsafe partial class KvmMain
         kvm.created_vcpus++;
         mutex_unlock(kvm.@lock);
 
-        page run_page = should_fail(kvm.kernel, "kvm_vcpu") ? default : alloc_page(kvm.kernel, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+        page run_page = should_fail(kvm.kernel, "kvm_vcpu") ? default : alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
         if (run_page.IS_NULL)
         {
             r = -ENOMEM;

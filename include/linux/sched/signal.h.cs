@@ -15,6 +15,14 @@ internal sealed class signal_struct
 
     /// <summary>Limits by RLIMIT_*. The model's processes change them only from their own thread.</summary>
     internal readonly rlimit[] rlim = new rlimit[ResourceH.RLIM_NLIMITS];
+
+    /// <summary>What a forked child begins with.</summary>
+    internal signal_struct Clone()
+    {
+        var copy = new signal_struct();
+        rlim.CopyTo(copy.rlim, 0);
+        return copy;
+    }
 }
 
 internal sealed partial class task_struct

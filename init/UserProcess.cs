@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// KvmSharp only; no upstream counterpart.
+using Linux;
+
+namespace KvmSharp.Init;
+
+/// <summary>A load or store of a simulated program raised a signal that the program had not provided for.</summary>
+public sealed class UserSignalException : Exception
+{
+    internal UserSignalException(kernel_siginfo info)
+        : base($"signal {info.si_signo}, code {info.si_code}, address 0x{info.si_addr:x}")
+    {
+        Signal = info.si_signo;
+        Code = info.si_code;
+        Address = info.si_addr;
+    }
+
+    /// <summary>Gets the signal's number.</summary>
+    public int Signal { get; }
+
+    /// <summary>Gets si_code.</summary>
+    public int Code { get; }
+
+    /// <summary>Gets the faulting address.</summary>
+    public ulong Address { get; }
+}
+
+/// <summary>
+/// A simulated process. Its program is C#; its memory, descriptors and system calls are the simulated kernel's. Each C# thread that runs a
+/// part of the program is one of its threads, and its methods must be called on one of those.
+/// </summary>
+internal sealed partial class UserProcess
+{
+    private const uint ProtReadWrite = 3;
+    private const uint MapPrivateAnonymous = 0x22;
+    private const ulong ScratchBytes = 64 << 10;
+
+    // High in the address space, where neither programs nor traces put anything of their own.
+    private const ulong ScratchHint = 0x7000_0000_0000;
+    private const ulong BufferHint = 0x7100_0000_0000;
+
+    private readonly mm_struct _mm;
+    private readonly files_struct _files;
+    private readonly signal_struct _signal;
+    private readonly ulong _capabilities;
+    private ulong _scratch;
+    private ulong _buffer;
+    private ulong _bufferBytes;
+
+    private UserProcess(Kernel kernel, mm_struct mm, files_struct files, signal_struct signal, ulong capabilities)
+    {
+        Kernel = kernel;
+        _mm = mm;
+        _files = files;
+        _signal = signal;
+        _capabilities = capabilities;
+    }
+
+    internal Kernel Kernel { get; }
+
+    internal mm_struct Mm => current.mm!;
+
+    /// <summary>Memory for the arguments of system calls, 64 KiB.</summary>
+    internal ulong Scratch => _scratch != 0 ? _scratch : _scratch = MapHelper(ScratchHint, ScratchBytes);
+
+    /// <summary>Runs a program as a new process on the calling thread, from exec to exit. What it leaves open is closed then.</summary>
+    internal static T Run<T>(Kernel kernel, string name, Func<UserProcess, T> program) => RunTask(
+        kernel,
+        name,
+        static (kernel, task) =>
+        {
+            mm_struct mm = mm_alloc(kernel) ?? throw new KernelOops("no memory for an address space");
+            return new UserProcess(kernel, mm, new files_struct(kernel), task.signal, task.cap_effective);
+        },
+        program);
+
+    internal static void Run(Kernel kernel, string name, Action<UserProcess> program) => Run(
+        kernel,
+        name,
+        process =>
+        {
+            program(process);
+            return 0;
+        });
+
+    /// <summary>Runs a further thread of this process on the calling C# thread.</summary>
+    internal void RunThread(string name, Action body) => RunTask(
+        Kernel,
+        name,
+        (_, _) =>
+        {
+            mmget(_mm);
+            Interlocked.Increment(ref _files.count);
+            return this;
+        },
+        process =>
+        {
+            body();
+            return 0;
+        });
+
+    /// <summary>Forks; the child runs on a C# thread of its own while the parent waits for its end, then what it threw is thrown here.</summary>
+    internal void RunForkedChild(Action<UserProcess> program)
+    {
+        UserProcess? child = null;
+        long error = Syscall(this, process =>
+        {
+            mm_struct? mm = dup_mm(current.mm!);
+            if (mm is null)
+                return -ENOMEM;
+            child = new UserProcess(Kernel, mm, dup_fd(current.files!), current.signal.Clone(), current.cap_effective) { _scratch = _scratch, _buffer = _buffer, _bufferBytes = _bufferBytes };
+            return 0;
+        });
+        if (error != 0)
+            throw new KernelOops($"fork: {Errno.Name((int)error)}");
+
+        Exception? failure = null;
+        var thread = new Thread(
+            () =>
+            {
+                try
+                {
+                    RunTask(Kernel, "child", (_, _) => child!, process =>
+                    {
+                        program(process);
+                        return 0;
+                    });
+                }
+                catch (Exception e)
+                {
+                    failure = e;
+                }
+            },
+            16 << 20);
+        thread.Start();
+        thread.Join();
+        if (failure is not null)
+            throw new AggregateException(failure.Message, failure);
+    }
+
+    /// <summary>exec: a fresh address space, and the end of what is close-on-exec. With uid 0 all capabilities come back.</summary>
+    internal void ExecNewImage() => Syscall(this, static process =>
+    {
+        mm_struct mm = mm_alloc(process.Kernel) ?? throw new KernelOops("no memory for an address space");
+        exec_mmap(mm);
+        do_close_on_exec(current.files!);
+        current.cap_effective = ulong.MaxValue;
+        process._scratch = process._buffer = process._bufferBytes = 0;
+        return 0;
+    });
+
+    /// <summary>Enters the kernel, runs there, and returns to user mode, where pending work and signals are dealt with.</summary>
+    internal long Syscall<TState>(TState state, Func<TState, long> body)
+    {
+        task_struct task = current;
+        task.EnterKernel();
+        long ret = body(state);
+        task.ExitToUser();
+        return ret;
+    }
+
+    internal long Ioctl(int fd, uint request, ulong arg) => Syscall((fd, request, arg), static s => Linux.Ioctl.sys_ioctl((uint)s.fd, s.request, s.arg));
+
+    internal long Mmap(ulong addr, ulong len, uint prot, uint flags, int fd, ulong offset) =>
+        Syscall((addr, len, prot, flags, fd, offset), static s => sys_mmap(s.addr, s.len, s.prot, s.flags, s.fd, s.offset));
+
+    internal long Munmap(ulong addr, ulong len) => Syscall((addr, len), static s => sys_munmap(s.addr, s.len));
+
+    internal long Fallocate(int fd, int mode, long offset, long len) =>
+        Syscall((fd, mode, offset, len), static s => sys_fallocate(s.fd, s.mode, s.offset, s.len));
+
+    internal long Close(int fd) => Syscall(fd, static s => sys_close((uint)s));
+
+    internal int OpenKvm() => (int)Syscall(Kernel, static k => DeviceFiles.OpenKvm(k));
+
+    internal long Ftruncate(int fd, long length) => Syscall((fd, length), static s => sys_ftruncate((uint)s.fd, s.length));
+
+    // Loads and stores in user mode.
+
+    /// <summary>Loads bytes in ascending order; false with the signal when one raised it.</summary>
+    internal bool TryLoad(ulong va, Span<byte> data, out int done, out kernel_siginfo signal)
+    {
+        kernel_siginfo seen = default;
+        Func<kernel_siginfo, bool>? before = current.SignalHandler;
+        current.SignalHandler = info =>
+        {
+            seen = info;
+            return true;
+        };
+        done = UserMemory.Load(va, data);
+        current.SignalHandler = before;
+        signal = seen;
+        return done == data.Length;
+    }
+
+    /// <summary>Stores bytes in ascending order; false with the signal when one raised it. What was stored before stays.</summary>
+    internal bool TryStore(ulong va, ReadOnlySpan<byte> data, out int done, out kernel_siginfo signal)
+    {
+        kernel_siginfo seen = default;
+        Func<kernel_siginfo, bool>? before = current.SignalHandler;
+        current.SignalHandler = info =>
+        {
+            seen = info;
+            return true;
+        };
+        done = UserMemory.Store(va, data);
+        current.SignalHandler = before;
+        signal = seen;
+        return done == data.Length;
+    }
+
+    /// <exception cref="UserSignalException">A byte could not be loaded.</exception>
+    internal void Read(ulong va, Span<byte> data)
+    {
+        if (!TryLoad(va, data, out _, out kernel_siginfo signal))
+            throw new UserSignalException(signal);
+    }
+
+    /// <exception cref="UserSignalException">A byte could not be stored.</exception>
+    internal void Write(ulong va, ReadOnlySpan<byte> data)
+    {
+        if (!TryStore(va, data, out _, out kernel_siginfo signal))
+            throw new UserSignalException(signal);
+    }
+
+    /// <summary>Memory of at least that many bytes, each of the given value. The next call hands out the same memory.</summary>
+    internal ulong Buffer(int bytes, byte fill)
+    {
+        ulong needed = ((ulong)Math.Max(bytes, 1) + 4095) & ~4095UL;
+        if (needed > _bufferBytes)
+        {
+            if (_bufferBytes != 0)
+                Munmap(_buffer, _bufferBytes);
+            _buffer = MapHelper(BufferHint, needed);
+            _bufferBytes = needed;
+        }
+
+        byte[] content = new byte[Math.Max(bytes, 1)];
+        Array.Fill(content, fill);
+        Write(_buffer, content);
+        return _buffer;
+    }
+
+    private ulong MapHelper(ulong hint, ulong bytes)
+    {
+        long address = Mmap(hint, bytes, ProtReadWrite, MapPrivateAnonymous, -1, 0);
+        return address is < 0 and >= -4095 ? throw new KernelOops($"no memory for arguments: {Errno.Name((int)address)}") : (ulong)address;
+    }
+
+    private static T RunTask<T>(Kernel kernel, string name, Func<Kernel, task_struct, UserProcess> begin, Func<UserProcess, T> program)
+    {
+        task_struct task = kernel.Attach(name);
+        try
+        {
+            task.EnterKernel();
+            UserProcess process = begin(kernel, task);
+            task.files = process._files;
+            task.signal = process._signal;
+            task.cap_effective = process._capabilities;
+            exec_mmap(process._mm);
+            task.ExitToUser();
+            return program(process);
+        }
+        finally
+        {
+            if (!task.OnCpu)
+                task.EnterKernel();
+            exit_mm(task);
+            exit_files(task);
+            kernel.Detach();
+        }
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// KvmSharp only; no upstream counterpart.
+using KvmSharp.Init;
+using Linux;
+
+namespace KvmSharp.Conformance;
+
+/// <summary>One difference between the model and the recorded kernel.</summary>
+/// <param name="File">Trace file.</param>
+/// <param name="Line">Line in it, from 1.</param>
+/// <param name="Operation">The line's text.</param>
+/// <param name="Difference">Which output, expected and actual.</param>
+/// <param name="State">Mappings and descriptors at that moment.</param>
+public sealed record Divergence(string File, int Line, string Operation, string Difference, string State);
+
+/// <summary>What became of one trace.</summary>
+/// <param name="File">Trace file.</param>
+/// <param name="Operations">Operations that were carried out.</param>
+/// <param name="Divergences">Differences, in order; only the first says for sure that something is wrong.</param>
+/// <param name="Problems">Leaks, broken invariants and kernel warnings at the end.</param>
+public sealed record ReplayResult(string File, int Operations, IReadOnlyList<Divergence> Divergences, IReadOnlyList<string> Problems);
+
+/// <summary>Holds the model against traces of a real kernel, each on a machine of its own.</summary>
+public static class Replayer
+{
+    /// <summary>Replays one trace on a fresh host.</summary>
+    /// <exception cref="TraceFormatException">The trace is not readable; nothing else is affected.</exception>
+    public static ReplayResult Replay(string file, HostOptions options)
+    {
+        using var reader = new TraceReader(file);
+        return Replay(reader, file, options);
+    }
+
+    internal static ReplayResult Replay(TraceReader reader, string file, HostOptions options)
+    {
+        using Host host = Host.Boot(options);
+        var divergences = new List<Divergence>();
+        int operations = 0;
+        using IEnumerator<Operation> lines = reader.Operations().GetEnumerator();
+        try
+        {
+            UserProcess.Run(host.Kernel, "trace", process =>
+            {
+                Prepare(process, reader.Header);
+                var session = new Session(process, process.OpenKvm());
+                RunLines(lines, process, session, reader.Header.Noisy, divergences, ref operations, nested: false);
+            });
+        }
+        catch (KernelOops oops)
+        {
+            divergences.Add(new Divergence(file, operations + 1, lines.Current?.Raw ?? string.Empty, "the model's kernel died: " + oops.Message, oops.Report));
+            return new ReplayResult(file, operations, divergences, []);
+        }
+
+        return new ReplayResult(file, operations, divergences, host.PowerDown());
+    }
+
+    private static void Prepare(UserProcess process, TraceHeader header) => process.Syscall(header, static h =>
+    {
+        current.signal.rlim[ResourceH.RLIMIT_MEMLOCK] = new rlimit { rlim_cur = h.MemlockSoft, rlim_max = h.MemlockHard };
+        if (!h.CapIpcLock)
+            current.cap_effective &= ~(1UL << Capability.CAP_IPC_LOCK);
+        return 0;
+    });
+
+    /// <summary>Lines of one process; a fork_begin recurses into the child's until its fork_end.</summary>
+    private static void RunLines(
+        IEnumerator<Operation> lines, UserProcess process, Session session, bool noisy, List<Divergence> divergences, ref int operations, bool nested)
+    {
+        while (lines.MoveNext())
+        {
+            Operation op = lines.Current;
+            operations++;
+            RunLine(op, session, noisy, divergences);
+            if (op.Name == "fork_end" && nested)
+                return;
+            if (op.Name != "fork_begin")
+                continue;
+            int count = operations;
+            process.RunForkedChild(child => RunLines(lines, child, session.Fork(child), noisy, divergences, ref count, nested: true));
+            operations = count;
+        }
+    }
+
+    private static void RunLine(Operation op, Session session, bool noisy, List<Divergence> divergences)
+    {
+        string? difference;
+        try
+        {
+            Outcome outcome = session.Execute(op);
+            difference = noisy && op.Name == "direct_map_stats" ? null : outcome.Difference(op);
+        }
+        catch (UnboundNameException unbound)
+        {
+            difference = unbound.Message;
+        }
+
+        if (difference is not null)
+            divergences.Add(new Divergence(op.File, op.Line, op.Raw, difference, session.Describe()));
+    }
+}

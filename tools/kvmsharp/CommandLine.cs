@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// KvmSharp only; no upstream counterpart.
+using System.CommandLine;
+using KvmSharp.Tools.Boot;
+using Spectre.Console;
+
+namespace KvmSharp.Tools;
+
+/// <summary>Verbs, and the one place that turns what goes wrong into a line and an exit status.</summary>
+internal static class CommandLine
+{
+    internal static int Run(string[] args, IAnsiConsole console, TextWriter output, TextWriter error)
+    {
+        var root = new RootCommand("An executable model of guest_memfd and direct-map removal.")
+        {
+            BootCommand.Create(console, output),
+        };
+
+        ParseResult parsed = root.Parse(args);
+        if (parsed.Errors.Count > 0)
+        {
+            error.WriteLine($"kvmsharp: {parsed.Errors[0].Message}");
+            return ExitCodes.BadInput;
+        }
+
+        try
+        {
+            var configuration = new InvocationConfiguration { EnableDefaultExceptionHandler = false, Output = output, Error = error };
+            return parsed.Invoke(configuration);
+        }
+        catch (BadInputException bad)
+        {
+            error.WriteLine($"kvmsharp: {bad.Message}");
+            return ExitCodes.BadInput;
+        }
+    }
+}
