@@ -86,7 +86,7 @@ internal static unsafe class Mempolicy
         down_write(mm.mmap_lock);
         err = mpol_set_nodemask(ref @new, nmask);
         if (err == 0)
-            err = queue_pages_range(mm, start, end, flags);
+            err = queue_pages_range(mm, start, end, flags, misplaced: @new is not null && nmask == 0);
         if (err == 0)
         {
             vm_area_struct? vma = find_vma_intersection(mm, start, end);
@@ -320,10 +320,18 @@ internal static unsafe class Mempolicy
         return 0;
     }
 
-    /// <summary>Looks for holes; pages need no moving where there is only one place for them.</summary>
+    /// <summary>Looks for holes, and for pages that are not where they should be.</summary>
+    /// <param name="mm">Address space.</param>
+    /// <param name="start">First byte.</param>
+    /// <param name="end">One past the last.</param>
+    /// <param name="flags">MPOL_MF_*.</param>
+    /// <param name="misplaced">The policy names no node, so that every page counts as misplaced; else every page is on the one node that can be named.</param>
+    /// <returns>0; -EFAULT for a hole; -EIO where strictness is asked for and a misplaced page must not or cannot move.</returns>
     [MustHold("mm.mmap_lock")]
-    private static int queue_pages_range(mm_struct mm, ulong start, ulong end, ulong flags)
+    private static int queue_pages_range(mm_struct mm, ulong start, ulong end, ulong flags, bool misplaced)
     {
+        bool strict = (flags & MPOL_MF_STRICT) != 0;
+        bool move = (flags & (MPOL_MF_MOVE | MPOL_MF_MOVE_ALL)) != 0;
         bool discontig = (flags & MPOL_MF_DISCONTIG_OK) != 0;
         vm_area_struct? first = null;
         for (vm_area_struct? vma = find_vma_intersection(mm, start, end); vma is not null && vma.vm_start < end; vma = vma.Next)
@@ -337,9 +345,34 @@ internal static unsafe class Mempolicy
 
             if (!discontig && vma.vm_end < end && (vma.Next is null || vma.vm_end < vma.Next.vm_start))
                 return -EFAULT;
+            if (strict && misplaced && (!move || CannotMove(vma)) && HasPages(vma, Math.Max(start, vma.vm_start), Math.Min(end, vma.vm_end)))
+                return -EIO;
         }
 
         return first is null ? -EFAULT : 0;
+    }
+
+    private static bool CannotMove(vm_area_struct vma) => vma.vm_file is { } file && file.f_mapping.a_ops.migrate_folio is not null;
+
+    private static bool HasPages(vm_area_struct vma, ulong start, ulong end)
+    {
+        mm_struct mm = vma.vm_mm;
+        pt_cursor cursor = new(mm);
+        for (ulong addr = start; addr < end; addr += PAGE_SIZE)
+        {
+            ulong table = cursor.WalkPte(addr, out ulong next);
+            if (table == 0)
+            {
+                addr = Math.Min(next, end) - PAGE_SIZE;
+                continue;
+            }
+
+            pte_t pte = ptep_get((ulong*)mm.memory.Host(table) + pte_index(addr));
+            if (pte.val != 0 && mm.arch.pte_present(pte) && !vm_normal_page(vma, pte).IS_NULL)
+                return true;
+        }
+
+        return false;
     }
 
     [MustHold("vma.vm_mm.mmap_lock")]
