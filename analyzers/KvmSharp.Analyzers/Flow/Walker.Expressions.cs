@@ -301,20 +301,20 @@ internal sealed partial class Walker
                 foreach (World w in _s.Worlds)
                 {
                     Value content = w.Read(LocalObj(l.Local));
-                    w.Push(Value.None.WithLocation(LocalObj(l.Local)).WithAlias(l.Local.RefKind != RefKind.None ? content.Alias : null));
+                    w.Push(Value.At(LocalObj(l.Local)).WithAlias(l.Local.RefKind != RefKind.None ? content.Alias : null));
                 }
 
                 break;
             case IDeclarationExpressionOperation { Expression: ILocalReferenceOperation dl }:
-                _s.Push(Value.None.WithLocation(LocalObj(dl.Local)));
+                _s.Push(Value.At(LocalObj(dl.Local)));
                 break;
             case IParameterReferenceOperation p:
-                _s.Push(Value.None.WithLocation(ParameterObj(p.Parameter)));
+                _s.Push(Value.At(ParameterObj(p.Parameter)));
                 break;
             case IFieldReferenceOperation f:
                 if (f.Field.IsStatic || f.Instance is null)
                 {
-                    _s.Push(Value.None.WithLocation(StaticOf(f.Field)));
+                    _s.Push(Value.At(StaticOf(f.Field)));
                     break;
                 }
 
@@ -327,7 +327,7 @@ internal sealed partial class Walker
             case IEventReferenceOperation e:
                 if (e.Instance is null)
                 {
-                    _s.Push(Value.None.WithLocation(StaticOf(e.Event)));
+                    _s.Push(Value.At(StaticOf(e.Event)));
                     break;
                 }
 
@@ -347,7 +347,7 @@ internal sealed partial class Walker
                 foreach (World w in _s.Worlds)
                 {
                     Value v = w.Pop();
-                    w.Push(Value.None.WithLocation(v.Obj));
+                    w.Push(Value.At(v.Obj));
                 }
 
                 break;
@@ -376,7 +376,7 @@ internal sealed partial class Walker
                 foreach (World w in _s.Worlds)
                 {
                     Value v = w.Pop();
-                    w.Push(Value.None.WithLocation(v.Kind == ValueKind.Obj && IsCopied(op.Type) ? v.Obj : null));
+                    w.Push(Value.At(v.Kind == ValueKind.Obj && IsCopied(op.Type) ? v.Obj : null));
                 }
 
                 break;
@@ -455,7 +455,7 @@ internal sealed partial class Walker
         {
             Value owner = w.Pop();
             Obj parent = owner.Kind == ValueKind.Obj ? owner.Obj! : Objs.Get(ObjKind.Result, site: (op.Syntax, "owner"));
-            Value v = Value.None.WithLocation(MemberOf(parent, member)).WithGuard(owner.Guard);
+            Value v = Value.At(MemberOf(parent, member)).WithGuard(owner.Guard);
             w.Push(owner.Unstable || owner.Kind != ValueKind.Obj ? v.AsUnstable() : v);
         }
     }
@@ -500,7 +500,7 @@ internal sealed partial class Walker
             Obj o = named
                 ? Objs.Get(ObjKind.Element, owner.Obj, site: constants.Count == 1 ? constants[0] : null, index: constants.Count == 1 ? null : key, type: type)
                 : Objs.Get(ObjKind.SomeElement, owner.Obj, type: type);
-            Value at = Value.None.WithLocation(o).WithGuard(owner.Guard);
+            Value at = Value.At(o).WithGuard(owner.Guard);
             w.Push(owner.Unstable ? at.AsUnstable() : at);
         }
     }
@@ -511,7 +511,7 @@ internal sealed partial class Walker
         {
             foreach (IArgumentOperation a in p.Arguments)
                 EvalDrop(a.Value);
-            _s.Push(Value.None.WithLocation(StaticOf(p.Property)));
+            _s.Push(Value.At(StaticOf(p.Property)));
             return;
         }
 
@@ -696,7 +696,7 @@ internal sealed partial class Walker
             _s.Drop();
             if (a.Target is ILocalReferenceOperation { Local: { } refLocal })
             {
-                _s.Push(Value.None.WithLocation(LocalObj(refLocal)));
+                _s.Push(Value.At(LocalObj(refLocal)));
                 EvalRefInitializer(a.Value, refLocal);
                 Assign(null, refLocal, a.Value, a.Syntax, isDeclaration: true);
             }

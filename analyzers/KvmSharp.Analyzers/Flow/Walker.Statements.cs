@@ -287,7 +287,7 @@ internal sealed partial class Walker
                 continue;
             }
 
-            _s.Push(Value.None.WithLocation(LocalObj(v.Symbol)));
+            _s.Push(Value.At(LocalObj(v.Symbol)));
             if (v.Symbol.RefKind != RefKind.None)
                 EvalRefInitializer(init.Value, v.Symbol);
             else if (IsFixed(v.Syntax))

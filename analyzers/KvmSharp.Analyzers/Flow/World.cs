@@ -64,7 +64,20 @@ internal sealed class World
 
     internal int Depth => Stack?.Depth ?? 0;
 
-    internal World Clone() => (World)MemberwiseClone();
+    internal World Clone() => new()
+    {
+        Env = Env,
+        Facts = Facts,
+        Locks = Locks,
+        Guards = Guards,
+        Refs = Refs,
+        Errors = Errors,
+        Maps = Maps,
+        Published = Published,
+        Unread = Unread,
+        Stack = Stack,
+        Ret = Ret,
+    };
 
     internal void Push(Value v) => Stack = new ValueStack(v, Stack);
 
