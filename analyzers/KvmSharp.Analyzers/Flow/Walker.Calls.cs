@@ -46,6 +46,14 @@ internal sealed partial class Walker
             return;
         }
 
+        if (target.Name == "Equals" && i.Instance is not null && i.Arguments.Length == 1 && Contracts.Type(i.Instance.Type).IsHandle && IsDefault(i.Arguments[0].Value))
+        {
+            Eval(i.Instance);
+            _s.Push(Value.Null);
+            ComparePop(BinaryOperatorKind.Equals, i.Arguments[0].Value);
+            return;
+        }
+
         if (target.MethodKind == MethodKind.DelegateInvoke && i.Instance is not null && InlineTarget(i.Instance) is { } lambda)
         {
             Operands[]? bound = EvalArguments(i.Arguments, lambda.Symbol.Parameters.Length);
@@ -86,6 +94,13 @@ internal sealed partial class Walker
             list.Add(new Operands(hasReceiver ? _s.Worlds[n].Pop() : Value.None, operands![n].Arguments));
         var site = new CallSite(target, contract, i, CallSyntax(i));
         ApplyCall(site, list, i.Arguments, pushResult: true);
+    }
+
+    private static bool IsDefault(IOperation op)
+    {
+        while (op is IConversionOperation c)
+            op = c.Operand;
+        return op is IDefaultValueOperation;
     }
 
     private static SyntaxNode CallSyntax(IOperation op) => op.Syntax;

@@ -233,7 +233,12 @@ internal sealed partial class Walker
             }
 
             if (!(known == true && exact) && (!exact || Learn(w, test, false)))
+            {
+                // The variable of a negated pattern is assigned where the pattern does not match.
+                if (pattern is INegatedPatternOperation negated)
+                    Bind(w, negated.Pattern, v);
                 f.Worlds.Add(w);
+            }
         }
 
         return (t, f);
@@ -326,10 +331,6 @@ internal sealed partial class Walker
         {
             Bind(w, b.LeftPattern, v);
             Bind(w, b.RightPattern, v);
-        }
-        else if (pattern is INegatedPatternOperation n)
-        {
-            Bind(w, n.Pattern, v);
         }
     }
 
