@@ -11,6 +11,7 @@ internal static class Architectures
     internal static Linux.Arch Create(KvmSharp.Machine.Machine machine) => machine.Config.Isa switch
     {
         Isa.X86_64 => new X86Arch(machine),
+        Isa.Arm64 => new Arm64Arch(machine),
         _ => throw new ArgumentException($"no kernel runs on {machine.Config.Isa}", nameof(machine)),
     };
 }

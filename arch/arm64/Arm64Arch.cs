@@ -47,6 +47,7 @@ internal sealed unsafe partial class Arm64Arch : Arch
         NUM_USER_ASIDS = machine.AsidLimit;
         pgtable_split_lock = new mutex("pgtable_split_lock");
         cpu_asid_lock = new spinlock_t("cpu_asid_lock");
+        kvm_arm = new Arm64Kvm(this);
     }
 
     internal Kernel kernel => owner ?? throw new KernelOops("the architecture was asked before paging_init()");
@@ -70,10 +71,10 @@ internal sealed unsafe partial class Arm64Arch : Arch
     // nG makes it so; without KPTI nothing else asks for it.
     internal override pgprot_t PAGE_KERNEL_NOGLOBAL => new(_PAGE_KERNEL | PTE_NG);
 
-    internal override KvmArch Kvm => kvm_arm ?? throw new KernelOops("KVM is not built in");
+    internal override KvmArch Kvm => kvm_arm;
 
     /// <summary>KVM's half.</summary>
-    internal KvmArch? kvm_arm { get; set; }
+    internal Arm64Kvm kvm_arm { get; }
 
     /// <summary>nG in kernel entries: set with KPTI.</summary>
     internal ulong PTE_MAYBE_NG { get; }

@@ -5,8 +5,10 @@ global using System.Runtime.CompilerServices;
 global using KvmSharp.Annotations;
 global using KvmSharp.Machine;
 
+global using static Linux.Arm64KvmHostH;
 global using static Linux.Arm64MemoryH;
 global using static Linux.Arm64PgtableH;
+global using static Linux.Arm64UapiKvm;
 global using static Linux.BugH;
 global using static Linux.Core;
 global using static Linux.CurrentH;

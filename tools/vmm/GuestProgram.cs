@@ -103,11 +103,12 @@ public sealed class GuestProgram
     /// <summary>Offset of the guest's own locks and flags, up to the end of the page.</summary>
     public const int InfoScratch = 0x80;
 
-    private GuestProgram(string name, ulong entry, List<GuestChunk> chunks)
+    private GuestProgram(string name, ulong entry, List<GuestChunk> chunks, ulong entryStride = 0)
     {
         Name = name;
         Entry = entry;
         Chunks = chunks;
+        EntryStride = entryStride;
     }
 
     /// <summary>Gets what the guest is called in reports.</summary>
@@ -115,6 +116,9 @@ public sealed class GuestProgram
 
     /// <summary>Gets the guest physical address, equal to the virtual one, where each vCPU starts.</summary>
     public ulong Entry { get; }
+
+    /// <summary>Gets the distance in bytes between the entry points of one vCPU and the next; zero where all start at the same place.</summary>
+    public ulong EntryStride { get; }
 
     /// <summary>Gets everything that has to be in guest memory, boot tables and boot information included.</summary>
     public IReadOnlyList<GuestChunk> Chunks { get; }
@@ -128,6 +132,18 @@ public sealed class GuestProgram
         ArgumentNullException.ThrowIfNull(boot);
         byte[] image = BundledGuest.Assemble();
         return Create("bundled", BundledGuest.LoadAddress, [new GuestChunk(BundledGuest.LoadAddress, image)], BundledGuest.FirstFree, boot);
+    }
+
+    /// <summary>The scripted arm64 guest that comes with the tool: no tables, no boot protocol but the information page, a script for each vCPU.</summary>
+    /// <param name="boot">Its machine.</param>
+    /// <returns>The program.</returns>
+    /// <exception cref="ArgumentException">The machine is too small or a parameter is out of range.</exception>
+    public static GuestProgram Scripted(GuestBoot boot)
+    {
+        ArgumentNullException.ThrowIfNull(boot);
+        byte[] info = Information(boot, ScriptedGuest.FirstFree, out ulong touch, out ulong bytes);
+        List<GuestChunk> chunks = [new GuestChunk(BootInfo, info), .. ScriptedGuest.Write(boot, touch, bytes)];
+        return new GuestProgram("scripted", ScriptedGuest.Entry, chunks, ScriptedGuest.ScriptBytes);
     }
 
     /// <summary>A guest from an x86-64 ELF file.</summary>
@@ -167,18 +183,25 @@ public sealed class GuestProgram
 
     private static GuestProgram Create(string name, ulong entry, IEnumerable<GuestChunk> image, ulong imageEnd, GuestBoot boot)
     {
+        byte[] info = Information(boot, imageEnd, out _, out _);
+        List<GuestChunk> chunks = [new GuestChunk(BootTables, IdentityTables()), new GuestChunk(BootInfo, info), .. image];
+        return new GuestProgram(name, entry, chunks);
+    }
+
+    private static byte[] Information(GuestBoot boot, ulong imageEnd, out ulong touch, out ulong bytes)
+    {
         const ulong PageMask = 0xfff;
         if (boot.Vcpus is < 1 or > MaxVcpus)
             throw new ArgumentException($"vCPUs: {boot.Vcpus} is not in 1..{MaxVcpus}", nameof(boot));
         if (boot.Stride is < 8 or > 4096 || 4096 % boot.Stride != 0)
             throw new ArgumentException($"stride: {boot.Stride} is not a multiple of 8 that divides 4096", nameof(boot));
-        ulong touch = Math.Max((imageEnd + PageMask) & ~PageMask, 1 << 20);
+        touch = Math.Max((imageEnd + PageMask) & ~PageMask, 1 << 20);
         ulong end = Math.Min(boot.MemoryBytes & ~PageMask, 3UL << 30);
         if (end < touch)
             throw new ArgumentException($"memory: {boot.MemoryBytes} bytes are less than the {touch} that the guest's image needs", nameof(boot));
         if (boot.DeviceAddress != 0 && (boot.DeviceAddress < boot.MemoryBytes || boot.DeviceAddress > (1UL << 32) - 4096))
             throw new ArgumentException($"device: 0x{boot.DeviceAddress:x} lies in memory or above 4 GiB", nameof(boot));
-        ulong bytes = Math.Min(boot.TouchBytes & ~PageMask, end - touch);
+        bytes = Math.Min(boot.TouchBytes & ~PageMask, end - touch);
 
         byte[] info = new byte[4096];
         BinaryPrimitives.WriteUInt64LittleEndian(info.AsSpan(InfoMagic), Magic);
@@ -189,8 +212,6 @@ public sealed class GuestProgram
         BinaryPrimitives.WriteUInt64LittleEndian(info.AsSpan(InfoTouchBytes), bytes);
         BinaryPrimitives.WriteUInt64LittleEndian(info.AsSpan(InfoStride), boot.Stride);
         BinaryPrimitives.WriteUInt64LittleEndian(info.AsSpan(InfoDevice), boot.DeviceAddress);
-
-        List<GuestChunk> chunks = [new GuestChunk(BootTables, IdentityTables()), new GuestChunk(BootInfo, info), .. image];
-        return new GuestProgram(name, entry, chunks);
+        return info;
     }
 }

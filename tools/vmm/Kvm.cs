@@ -16,6 +16,8 @@ internal static class Kvm
     internal const uint SetRegs = 0x4090AE82;
     internal const uint GetSregs = 0x8138AE83;
     internal const uint SetSregs = 0x4138AE84;
+    internal const uint ArmSetOneReg = 0x4010AEAC;
+    internal const uint ArmVcpuInit = 0x4020AEAE;
     internal const uint CreateGuestMemfd = 0xC040AED4;
 
     internal const uint MemGuestMemfd = 1 << 2;
@@ -32,6 +34,10 @@ internal static class Kvm
     internal const uint ExitIntr = 10;
     internal const uint ExitInternalError = 17;
     internal const uint ExitMemoryFault = 39;
+
+    internal const uint ArmTargetGenericV8 = 5;
+    internal const ulong ArmRegX0 = 0x6030_0000_0010_0000;
+    internal const ulong ArmRegPc = ArmRegX0 + 64;
 
     internal const int RegsSize = 144;
     internal const int RegsRsi = 32;

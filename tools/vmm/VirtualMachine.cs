@@ -121,7 +121,7 @@ internal sealed class VirtualMachine
         foreach (GuestChunk chunk in program.Chunks)
             _process.Write(UserAddress + chunk.Address, chunk.Bytes.Span);
         for (int i = 0; i < vcpus; i++)
-            _vcpus.Add(MakeVcpu(i, program.Entry));
+            _vcpus.Add(_process.Kernel.arch is Linux.Arm64Arch ? MakeArmVcpu(i, program.Entry + ((ulong)i * program.EntryStride)) : MakeVcpu(i, program.Entry));
     }
 
     /// <summary>Runs all vCPUs, each on a thread of its own, until they halt or one fails.</summary>
@@ -183,6 +183,32 @@ internal sealed class VirtualMachine
         _process.Write(scratch, regs);
         Check("KVM_SET_REGS", _process.Ioctl(fd, Kvm.SetRegs, scratch));
         return new Vcpu(id, fd, run);
+    }
+
+    private Vcpu MakeArmVcpu(int id, ulong entry)
+    {
+        int fd = (int)Check("KVM_CREATE_VCPU", _process.Ioctl(Vm, Kvm.CreateVcpu, (ulong)id));
+        ulong run = (ulong)Check("mmap of kvm_run", _process.Mmap(0, RunSize, ProtReadWrite, MapShared, fd, 0));
+        ulong scratch = _process.Scratch;
+        Span<byte> init = stackalloc byte[32];
+        init.Clear();
+        BinaryPrimitives.WriteUInt32LittleEndian(init, Kvm.ArmTargetGenericV8);
+        _process.Write(scratch, init);
+        Check("KVM_ARM_VCPU_INIT", _process.Ioctl(fd, Kvm.ArmVcpuInit, scratch));
+        SetArmRegister(fd, Kvm.ArmRegX0, (ulong)id);
+        SetArmRegister(fd, Kvm.ArmRegPc, entry);
+        return new Vcpu(id, fd, run);
+    }
+
+    private void SetArmRegister(int fd, ulong register, ulong value)
+    {
+        ulong scratch = _process.Scratch;
+        Span<byte> reg = stackalloc byte[24];
+        BinaryPrimitives.WriteUInt64LittleEndian(reg, register);
+        BinaryPrimitives.WriteUInt64LittleEndian(reg[8..], scratch + 16);
+        BinaryPrimitives.WriteUInt64LittleEndian(reg[16..], value);
+        _process.Write(scratch, reg);
+        Check("KVM_SET_ONE_REG", _process.Ioctl(fd, Kvm.ArmSetOneReg, scratch));
     }
 
     private void RunVcpu(Vcpu vcpu)
@@ -275,7 +301,12 @@ internal sealed class VirtualMachine
         bool ours = address >= _device && address < _device + 4096;
         if (write)
         {
-            if (ours)
+            if (address == _device + ScriptedGuest.UartOffset)
+            {
+                lock (_serialLock)
+                    _serial.Append((char)run[40]);
+            }
+            else if (ours)
                 Volatile.Write(ref _deviceValue, BinaryPrimitives.ReadUInt64LittleEndian(run[40..]));
             return;
         }

@@ -531,7 +531,7 @@ internal static unsafe partial class KvmMain
     private const ulong KVM_DIRTY_LOG_INITIALLY_SET = 2;
     private const ulong KVM_DIRTY_LOG_MANUAL_CAPS = KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET;
 
-    private static bool kvm_dirty_log_manual_protect_and_init_set(kvm kvm) => (kvm.manual_dirty_log_protect_flags & KVM_DIRTY_LOG_INITIALLY_SET) != 0;
+    internal static bool kvm_dirty_log_manual_protect_and_init_set(kvm kvm) => (kvm.manual_dirty_log_protect_flags & KVM_DIRTY_LOG_INITIALLY_SET) != 0;
 
     [MightSleep]
     private static int kvm_vm_ioctl_enable_cap_generic(kvm kvm, ref kvm_enable_cap cap)

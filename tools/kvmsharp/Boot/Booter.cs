@@ -110,6 +110,8 @@ internal static class Booter
         boot = new GuestBoot { Vcpus = request.Vcpus, MemoryBytes = request.GuestMemory };
         try
         {
+            if (request.Isa == Isa.Arm64)
+                return request.Guest is null ? GuestProgram.Scripted(boot) : throw new BadInputException("--guest: an arm64 vCPU runs scripts, not files");
             return request.Guest is { } path ? GuestProgram.FromElf(Elf64Image.Load(path), boot) : GuestProgram.Bundled(boot);
         }
         catch (Exception e) when (e is ElfFormatException or ArgumentException or IOException or UnauthorizedAccessException)
