@@ -8,7 +8,7 @@ namespace Linux;
 /// <param name="Offset">Byte in the page.</param>
 internal readonly record struct futex_key(object? Object, ulong Index, uint Offset);
 
-internal static unsafe class FutexCore
+internal static unsafe partial class Core
 {
     /// <summary>Finds out what a futex word is. A private one is not even looked at.</summary>
     /// <returns>0; -EINVAL for a word that is not aligned; -EFAULT for memory that is not there or may not be used.</returns>

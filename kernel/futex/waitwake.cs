@@ -2,7 +2,7 @@
 // Mirrors kernel/futex/waitwake.c, Linux 6.18.
 namespace Linux;
 
-internal static class FutexWaitwake
+internal static class Waitwake
 {
     /// <summary>Wakes waiters. The model's programs never wait on a futex, so there are none; what shows is how the word is found.</summary>
     /// <returns>The number woken, 0, or a negative errno.</returns>

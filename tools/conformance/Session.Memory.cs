@@ -77,7 +77,7 @@ internal sealed partial class Session
             case "iouring_register":
                 return Outcome.Of(Sys((At(op), op.U64("len")), static s => io_sqe_buffer_register(s.Item1, s.Item2)));
             case "futex_wake":
-                return Outcome.Of(Sys((At(op), op.Flag("private")), static s => FutexWaitwake.futex_wake(s.Item1, !s.Item2, 1)));
+                return Outcome.Of(Sys((At(op), op.Flag("private")), static s => Waitwake.futex_wake(s.Item1, !s.Item2, 1)));
             case "fork_child_load":
             {
                 Outcome? outcome = null;
