@@ -40,7 +40,7 @@ public sealed class Host : IDisposable
         var machine = new KvmSharp.Machine.Machine(config);
         try
         {
-            Linux.Arch arch = Architectures.Create(machine);
+            Linux.Arch arch = Architectures.Create(machine, options);
             var kernelConfig = new KernelConfig { Lockdep = options.Lockdep, NameLiveObjects = options.NameLiveObjects };
             return new Host(machine, Linux.Main.start_kernel(machine, arch, strategy, kernelConfig), options);
         }

@@ -29,6 +29,17 @@ public sealed record HostOptions
     /// <summary>Gets a value indicating whether every live counted object is listed by name instead of only counted.</summary>
     public bool NameLiveObjects { get; init; } = true;
 
+    /// <summary>
+    /// Gets a value indicating whether KVM offers software-protected VMs (CONFIG_KVM_SW_PROTECTED_VM), and with them attributes of memory. x86 only.
+    /// </summary>
+    public bool SwProtectedVm { get; init; } = true;
+
+    /// <summary>
+    /// Gets a value indicating whether KVM offers what needs two-dimensional paging: protected VMs and pre-faulting. Guests run the same
+    /// without. x86 only.
+    /// </summary>
+    public bool TwoDimensionalPaging { get; init; } = true;
+
     /// <summary>Gets prices of hardware events; null takes the built-in ones of the instruction set.</summary>
     public CostModel? Costs { get; init; }
 

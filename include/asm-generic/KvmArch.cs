@@ -35,8 +35,11 @@ internal abstract class KvmArch
     /// <summary>Error of an ioctl number that no handler knows: -ENOTTY on x86, -EINVAL on arm64.</summary>
     internal abstract int UnknownVmIoctl { get; }
 
-    /// <summary>Whether per-VM attributes and pre-faulting are compiled in.</summary>
+    /// <summary>Whether per-VM attributes are compiled in.</summary>
     internal abstract bool CONFIG_KVM_GENERIC_MEMORY_ATTRIBUTES { get; }
+
+    /// <summary>Whether pre-faulting is compiled in.</summary>
+    internal virtual bool CONFIG_KVM_GENERIC_PRE_FAULT_MEMORY => false;
 
     // Memslots. Under kvm->slots_lock.
 

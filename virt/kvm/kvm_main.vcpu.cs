@@ -195,7 +195,7 @@ internal static unsafe partial class KvmMain
     [MightSleep]
     private static int kvm_vcpu_pre_fault_memory(kvm_vcpu vcpu, ref kvm_pre_fault_memory range)
     {
-        if (!vcpu.kvm.arch_ops.CONFIG_KVM_GENERIC_MEMORY_ATTRIBUTES)
+        if (!vcpu.kvm.arch_ops.CONFIG_KVM_GENERIC_PRE_FAULT_MEMORY)
             return -EINVAL;
         if (range.flags != 0)
             return -EINVAL;

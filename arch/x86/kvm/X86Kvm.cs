@@ -46,6 +46,8 @@ internal sealed unsafe class X86Kvm : KvmArch
 
     internal override bool CONFIG_KVM_GENERIC_MEMORY_ATTRIBUTES => options.SwProtectedVm;
 
+    internal override bool CONFIG_KVM_GENERIC_PRE_FAULT_MEMORY => true;
+
     internal override int kvm_arch_init_vm(kvm kvm, ulong type) => X86.kvm_arch_init_vm(this, kvm, type);
 
     internal override void kvm_arch_destroy_vm(kvm kvm) => X86.kvm_arch_destroy_vm(kvm);
