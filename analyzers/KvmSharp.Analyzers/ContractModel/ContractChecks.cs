@@ -263,10 +263,28 @@ internal sealed class ContractChecks
             Contract up = _reader.Of(b);
             if (Difference(m, own, b, up) is { } why)
             {
-                report(Diagnostic.Create(Descriptors.ContractDiffers, NameOf(m), m.Name, b.ToDisplayString(), why));
+                // A contract written on the property is the property's, whichever accessor it shows in.
+                ISymbol named = m.AssociatedSymbol is { } owner && _reader.Attributes(m) is null && _reader.ReturnAttributes(m) is null ? owner : m;
+                if (ReferenceEquals(named, m) || !AlreadyReported(m, named))
+                    report(Diagnostic.Create(Descriptors.ContractDiffers, NameOf(named), named.Name, b.ToDisplayString(), why));
                 return;
             }
         }
+    }
+
+    // The getter speaks for a property whose accessors differ alike.
+    private bool AlreadyReported(IMethodSymbol m, ISymbol owner)
+    {
+        if (owner is not IPropertySymbol { GetMethod: { } get } || SymbolEqualityComparer.Default.Equals(get, m) || _reader.Attributes(get) is not null)
+            return false;
+        Contract own = _reader.Of(get);
+        foreach (IMethodSymbol b in _reader.Bases(get))
+        {
+            if (Difference(get, own, b, _reader.Of(b)) is not null)
+                return true;
+        }
+
+        return false;
     }
 
     private string? Difference(IMethodSymbol m, Contract own, IMethodSymbol b, Contract up)

@@ -67,6 +67,8 @@ internal sealed class Prefilter
             case IForEachLoopOperation { Syntax: CommonForEachStatementSyntax loop, SemanticModel: { } model }:
                 ForEachStatementInfo info = model.GetForEachStatementInfo(loop);
                 return Accepts(info.GetEnumeratorMethod) || Accepts(info.MoveNextMethod) || Accepts(info.CurrentProperty?.GetMethod) || Accepts(info.DisposeMethod);
+            case IDeconstructionAssignmentOperation { Syntax: AssignmentExpressionSyntax assignment, SemanticModel: { } semantics }:
+                return Accepts(semantics.GetDeconstructionInfo(assignment).Method);
             case IUsingOperation { Resources: { } resources }:
                 return Disposes(resources);
             case IUsingDeclarationOperation d:

@@ -6,6 +6,7 @@ using System.Linq;
 using KvmSharp.Analyzers.ContractModel;
 using KvmSharp.Analyzers.Domains.Locks;
 using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
 using Microsoft.CodeAnalysis.Operations;
 
@@ -949,7 +950,11 @@ internal sealed partial class Walker
             return;
         }
 
-        EvalDrop(d.Value);
+        Eval(d.Value);
+        if (Reachable && d.Syntax is AssignmentExpressionSyntax assignment && Semantics.GetDeconstructionInfo(assignment).Method is { } deconstruct)
+            ImplicitCall(deconstruct, d, d.Syntax);
+        else
+            _s.Drop();
         foreach (IOperation t in Flatten(d.Target) ?? new List<IOperation>())
         {
             Locate(t, AccessKind.Write);

@@ -24,7 +24,7 @@ internal sealed partial class LockDomain
     /// <returns>True in atomic context.</returns>
     internal bool InAtomic(out string why)
     {
-        for (FunctionFrame? f = Frame; f is not null; f = f.IsInlined ? f.Caller : null)
+        for (FunctionFrame? f = Frame; f is not null; f = f.Caller)
         {
             if (f.Contract.AtomicContext)
             {
