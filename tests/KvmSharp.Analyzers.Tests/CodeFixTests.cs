@@ -94,6 +94,39 @@ public sealed class CodeFixTests
         }
     }
 
+    private static IEnumerable<TestCaseData> Violations
+        => Resources.Samples.Where(name => name.Contains("/MustWarn/", StringComparison.Ordinal))
+            .Select(name => new TestCaseData(name).SetArgDisplayNames(name["Samples/".Length..^".cs".Length]));
+
+    /// <summary>The whole corpus is a test of the fixes: whatever is offered anywhere compiles, and one diagnostic less is left.</summary>
+    /// <param name="file">Sample of the corpus.</param>
+    /// <returns>The task.</returns>
+    [TestCaseSource(nameof(Violations))]
+    public async Task WhateverIsOfferedAnywhereCompilesAndHelps(string file)
+    {
+        Sample sample = Sample.Parse(file, Resources.Read(file));
+        if (sample.ExternalAnnotations is not null || sample.Path != "Sample.cs" || sample.Source.Contains("args.Length", StringComparison.Ordinal))
+            return;
+        Solution solution = FixVerifier.Open(sample, projects: 1, second: false);
+        using Workspace workspace = solution.Workspace;
+        Document document = solution.Projects.Single().Documents.First(candidate => candidate.Name == "Sample.cs");
+        ImmutableArray<Diagnostic> all = await FixVerifier.AnalyzeAsync(document.Project, document);
+        var seen = new HashSet<(string Id, string? Key)>();
+        foreach (Diagnostic diagnostic in all)
+        {
+            foreach (CodeAction offer in await FixVerifier.OffersAsync(document, diagnostic))
+            {
+                if (!seen.Add((diagnostic.Id, offer.EquivalenceKey)))
+                    continue;
+                Document changed = (await FixVerifier.ApplyAsync(offer)).GetDocument(document.Id)!;
+                string text = $"{offer.EquivalenceKey} for {diagnostic}:\n{await changed.GetTextAsync()}";
+                Assert.That(await FixVerifier.ErrorsAsync(changed.Project), Is.Empty, text);
+                int left = (await FixVerifier.AnalyzeAsync(changed.Project, changed)).Count(other => other.Id == diagnostic.Id);
+                Assert.That(left, Is.LessThan(all.Count(other => other.Id == diagnostic.Id)), text);
+            }
+        }
+    }
+
     [TestCaseSource(nameof(Files))]
     public void CommentsStay(string file)
     {

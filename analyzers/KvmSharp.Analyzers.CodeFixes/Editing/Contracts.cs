@@ -15,6 +15,8 @@ internal static class Contracts
 {
     public const string Namespace = "KvmSharp.Annotations";
 
+    private static readonly string[] Effects = { "Acquires", "AcquiresShared", "CondAcquires", "CondAcquiresShared", "Releases", "ReleasesShared" };
+
     /// <summary>The member, accessor or local function a body belongs to; null inside a lambda, which cannot carry what a fix would add.</summary>
     /// <param name="node">Node inside it.</param>
     /// <returns>The declaration.</returns>
@@ -25,6 +27,7 @@ internal static class Contracts
             switch (at)
             {
                 case AnonymousFunctionExpressionSyntax:
+                case EqualsValueClauseSyntax { Parent: PropertyDeclarationSyntax }:
                     return null;
                 case LocalFunctionStatementSyntax:
                 case AccessorDeclarationSyntax:
@@ -126,6 +129,31 @@ internal static class Contracts
             return false;
         return visible.ContainingType is not { } type || !type.AllInterfaces.SelectMany(contract => contract.GetMembers())
             .Any(declared => SymbolEqualityComparer.Default.Equals(type.FindImplementationForInterfaceMember(declared), visible));
+    }
+
+    /// <summary>Whether a body works on the lock, or waits: then what its callers hold does not settle what is held further down.</summary>
+    /// <param name="target">Diagnostic.</param>
+    /// <param name="member">Member.</param>
+    /// <param name="expression">C# expression of the lock.</param>
+    /// <returns>Whether it does.</returns>
+    public static bool BodyMentions(FixTarget target, SyntaxNode member, string expression)
+    {
+        if (Body(member) is not { } body)
+            return false;
+        foreach (ExpressionSyntax node in body.DescendantNodes().OfType<ExpressionSyntax>())
+        {
+            if (node is IdentifierNameSyntax or MemberAccessExpressionSyntax && Same(node.ToString(), expression))
+                return true;
+            if (node is InvocationExpressionSyntax { Expression: not MemberAccessExpressionSyntax { Expression: not (ThisExpressionSyntax or BaseExpressionSyntax) } }
+                && target.Model.GetSymbolInfo(node, target.Cancellation).Symbol is { } symbol && Effects.Any(name => LockIdiom.Has(symbol, name)))
+                return true;
+            if (node is IdentifierNameSyntax && target.Model.GetSymbolInfo(node, target.Cancellation).Symbol is { } alias && LockIdiom.Has(alias, "ReturnsLock"))
+                return true;
+            if (node is AwaitExpressionSyntax && node.SpanStart < target.Span.Start)
+                return true;
+        }
+
+        return false;
     }
 
     public static SyntaxNode? Body(SyntaxNode member) => member switch

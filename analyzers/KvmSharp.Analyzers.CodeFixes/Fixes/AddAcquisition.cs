@@ -15,7 +15,7 @@ internal sealed class AddAcquisition : Fix
 
     public override Edits? Apply(FixTarget target)
     {
-        if (target.Lock is not { } expression)
+        if (target.Lock is not { } expression || ConvertToUsing.Guard(target, expression) is not null)
             return null;
         return LockIdiom.Of(target, expression, target.Shared)?.Acquire is { } acquire && !acquire.Contains("ref ") ? Exits.RunBefore(target, acquire, valueFirst: false) : null;
     }

@@ -20,6 +20,8 @@ internal sealed class AddMustHold : Fix
     {
         if (target.Lock is not { } expression || Contracts.Member(target.Node) is not { } member || !Contracts.MayChange(target, member))
             return null;
+        if ((target.Id == "KS1012" ? IsStored(target) : target.Property("Lock") is null) || target.TypeOf(expression) is null || Contracts.BodyMentions(target, member, expression))
+            return null;
         if (Contracts.Path(target, member, expression) is not { } path)
             return null;
         var edits = new Edits(target);
@@ -34,5 +36,17 @@ internal sealed class AddMustHold : Fix
             Contracts.Remove(edits, target, weaker, path);
         Contracts.Add(edits, target, member, (target.Shared ? "MustHoldShared(\"" : "MustHold(\"") + path + "\")");
         return edits;
+    }
+
+    /// <summary>What is stored can be used without the lock later on, whoever holds it now.</summary>
+    private static bool IsStored(FixTarget target)
+    {
+        ExpressionSyntax? value = target.Node.AncestorsAndSelf().OfType<ExpressionSyntax>().LastOrDefault(node => node.Span.Length <= target.Span.Length);
+        return value?.Parent switch
+        {
+            ReturnStatementSyntax or ArrowExpressionClauseSyntax => false,
+            ArgumentSyntax { Parent.Parent: InvocationExpressionSyntax call } => target.Model.GetSymbolInfo(call, target.Cancellation).Symbol?.ContainingNamespace?.ToDisplayString().StartsWith("System.Collections", System.StringComparison.Ordinal) ?? true,
+            _ => true,
+        };
     }
 }

@@ -20,7 +20,10 @@ internal sealed class AssignAndTest : Fix
     {
         if (target.Statement is not ExpressionStatementSyntax statement || statement.Expression is ConditionalAccessExpressionSyntax)
             return null;
-        ITypeSymbol? type = target.Model.GetTypeInfo(statement.Expression, target.Cancellation).Type;
+        ExpressionSyntax result = statement.Expression is AssignmentExpressionSyntax { Left: IdentifierNameSyntax { Identifier.ValueText: "_" } } discard ? discard.Right : statement.Expression;
+        if (result is AssignmentExpressionSyntax)
+            return null;
+        ITypeSymbol? type = target.Model.GetTypeInfo(result, target.Cancellation).Type;
         bool number = type?.SpecialType is SpecialType.System_Int32 or SpecialType.System_Int64;
         if (!number && type?.SpecialType != SpecialType.System_Boolean)
             return null;
@@ -39,11 +42,11 @@ internal sealed class AssignAndTest : Fix
         string between = edits.IsFirstOnLine(statement.SpanStart) ? edits.NewLine + indent : " ";
         string deeper = edits.IsFirstOnLine(statement.SpanStart) ? edits.NewLine + Edits.Deeper(indent) : " ";
         if (!number)
-            return edits.Replace(statement.Span, "if (!" + Operand(statement.Expression) + ")" + deeper + leave);
+            return edits.Replace(statement.Span, "if (!" + Operand(result) + ")" + deeper + leave);
         if (target.Model.LookupSymbols(statement.SpanStart, name: "err").Any(symbol => symbol is ILocalSymbol or IParameterSymbol) || DeclaredInside(statement) || statement.Parent is not (BlockSyntax or SwitchSectionSyntax))
             return null;
         string keyword = type!.SpecialType == SpecialType.System_Int32 ? "int" : "long";
-        return edits.Replace(statement.Span, keyword + " err = " + statement.Expression + ";" + between + "if (err != 0)" + deeper + leave);
+        return edits.Replace(statement.Span, keyword + " err = " + result + ";" + between + "if (err != 0)" + deeper + leave);
     }
 
     private static string Operand(ExpressionSyntax expression) => expression is AwaitExpressionSyntax ? "(" + expression + ")" : expression.ToString();

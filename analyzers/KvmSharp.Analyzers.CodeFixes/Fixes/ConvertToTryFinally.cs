@@ -25,6 +25,8 @@ internal sealed class ConvertToTryFinally : Fix
             return null;
         if (LockIdiom.Of(target, expression, target.Shared) is not { Acquire: { } acquire, Release: { } release, NeedsFlag: false })
             return null;
+        if (target.Id == "KS1006" && target.Statement?.ToString() != release)
+            return null;
         ExpressionStatementSyntax? taken = body.DescendantNodes(Own).OfType<ExpressionStatementSyntax>()
             .LastOrDefault(statement => statement.SpanStart < target.Span.Start && statement.ToString() == acquire && statement.Parent!.Span.Contains(target.Span));
         if (taken?.Parent is not BlockSyntax block)

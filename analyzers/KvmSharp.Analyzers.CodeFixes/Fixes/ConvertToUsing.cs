@@ -34,7 +34,13 @@ internal sealed class ConvertToUsing : Fix
     {
         if (target.Lock is not { } expression || Guard(target, expression) is not { } declaration)
             return null;
+        if (target.Model.GetDeclaredSymbol(declaration.Declaration.Variables[0], target.Cancellation) is not { } guard || IsAssigned(target, declaration.Parent!, guard))
+            return null;
         var edits = new Edits(target);
         return declaration.UsingKeyword.RawKind == 0 ? edits.Insert(declaration.SpanStart, "using ") : edits;
     }
+
+    private static bool IsAssigned(FixTarget target, SyntaxNode scope, ISymbol guard)
+        => scope.DescendantNodes().Any(node => (node is AssignmentExpressionSyntax { Left: var left } && SymbolEqualityComparer.Default.Equals(target.Model.GetSymbolInfo(left, target.Cancellation).Symbol, guard))
+            || (node is ArgumentSyntax { RefKindKeyword.RawKind: not 0 } argument && SymbolEqualityComparer.Default.Equals(target.Model.GetSymbolInfo(argument.Expression, target.Cancellation).Symbol, guard)));
 }

@@ -20,7 +20,11 @@ internal sealed class CopyBaseContract : Fix
 
     public override Edits? Apply(FixTarget target)
     {
-        if (Contracts.Member(target.Node) is not { } member || target.Model.GetDeclaredSymbol(member, target.Cancellation) is not { } symbol || Base(symbol) is not { } origin)
+        if (Contracts.Member(target.Node) is not { } member)
+            return null;
+        if (member is AccessorDeclarationSyntax { AttributeLists.Count: 0, Parent.Parent: BasePropertyDeclarationSyntax property })
+            member = property;
+        if (target.Model.GetDeclaredSymbol(member, target.Cancellation) is not { } symbol || Base(symbol) is not { } origin)
             return null;
         var edits = new Edits(target);
         foreach (AttributeListSyntax list in Contracts.Lists(member))

@@ -21,6 +21,8 @@ internal sealed class MoveAfterRelease : Fix
     {
         if (target.Lock is not { } expression || target.Statement is not ExpressionStatementSyntax statement)
             return null;
+        if (target.Option("kvmsharp.negative_contracts") == "true" && target.Id == "KS1004")
+            return null;
         IReadOnlyList<StatementSyntax> list = Runs.Siblings(statement);
         StatementSyntax? release = list.Skip(Runs.IndexOf(list, statement) + 1).FirstOrDefault(later => IsRelease(target, later, expression));
         release ??= Around(target, statement, expression);

@@ -8,6 +8,7 @@ using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CodeActions;
 using Microsoft.CodeAnalysis.CodeFixes;
 using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
 using Microsoft.CodeAnalysis.Diagnostics;
 using Microsoft.CodeAnalysis.Text;
 
@@ -21,9 +22,11 @@ public static class FixVerifier
     /// <summary>Makes a solution of one or two projects, each with the sample and, in a namespace of its own, the sample again.</summary>
     /// <param name="sample">Sample.</param>
     /// <param name="projects">How many projects.</param>
+    /// <param name="second">Whether the second copy is there.</param>
     /// <returns>The solution; dispose its workspace.</returns>
-    public static Solution Open(Sample sample, int projects)
+    public static Solution Open(Sample sample, int projects, bool second = true)
     {
+        bool program = CSharpSyntaxTree.ParseText(sample.Source, Verifier.Parse).GetRoot().ChildNodes().Any(node => node is GlobalStatementSyntax);
         Solution solution = new AdhocWorkspace().CurrentSolution;
         for (int i = 0; i < projects; i++)
         {
@@ -35,14 +38,14 @@ public static class FixVerifier
                 "P" + i,
                 "P" + i,
                 LanguageNames.CSharp,
-                compilationOptions: new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true, nullableContextOptions: NullableContextOptions.Enable),
+                compilationOptions: new CSharpCompilationOptions(program ? OutputKind.ConsoleApplication : OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true, nullableContextOptions: NullableContextOptions.Enable),
                 parseOptions: Verifier.Parse,
                 metadataReferences: Verifier.References));
-            string options = "root = true\n[*.cs]\n" + string.Concat(sample.TreeOptions.Select(option => $"{option.Key} = {option.Value}\n"));
+            string options = "root = true\n[*.cs]\n" + string.Concat(sample.GlobalOptions.Concat(sample.TreeOptions).Select(option => $"{option.Key} = {option.Value}\n"));
             solution = solution.AddAnalyzerConfigDocument(DocumentId.CreateNewId(id), ".editorconfig", SourceText.From(options), filePath: root + ".editorconfig");
             foreach ((string name, string text) in new[]
             {
-                ("Sample.cs", sample.Source), ("Second.cs", Second + sample.Source), ("Annotations.cs", Resources.Read("Annotations.cs")),
+                ("Sample.cs", sample.Source), ("Second.cs", second ? Second + sample.Source : string.Empty), ("Annotations.cs", Resources.Read("Annotations.cs")),
                 ("GlobalUsings.cs", Verifier.Usings), ("Prelude.cs", Resources.Read("Samples/Prelude.cs")),
             })
                 solution = solution.AddDocument(DocumentId.CreateNewId(id), name, SourceText.From(text, Encoding.UTF8), filePath: root + name);
