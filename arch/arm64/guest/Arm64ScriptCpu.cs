@@ -28,15 +28,11 @@ internal sealed unsafe class Arm64ScriptCpu
     /// <summary>Runs until something needs the hypervisor. The state is such that the step that faulted is tried again.</summary>
     internal Arm64Exit Run(arm64_kvm_vcpu_arch vcpu, Cpu cpu, int budget)
     {
-        long steps = 0;
+        int all = budget;
         Arm64Exit exit = Arm64Exit.Budget;
         while (exit == Arm64Exit.Budget && budget-- > 0)
-        {
             exit = Step(vcpu, cpu, ref budget);
-            steps++;
-        }
-
-        cpu.Count(HwEvent.GuestInstruction, steps);
+        cpu.Count(HwEvent.GuestInstruction, all - Math.Max(budget, 0));
         return exit;
     }
 

@@ -69,7 +69,7 @@ internal static class Booter
                     VirtualMachine machine = VirtualMachine.Create(process, request.GuestMemory, Flags(request.Strategy));
                     machine.Load(program, request.Vcpus, boot.DeviceAddress);
                     result = machine.Run();
-                    after = DirectMapDrawing.Draw(host);
+                    after = DirectMapDrawing.Draw(host, process);
                     serial = machine.Serial;
                     exits = machine.Exits.ByReason;
                     machine.Close();

@@ -13,19 +13,30 @@ internal static class DirectMapDrawing
 
     private const int Cells = 64;
 
-    internal static DirectMapReport Draw(Host host)
+    /// <summary>Draws from outside, or from inside a process, by way of the kernel.</summary>
+    internal static DirectMapReport Draw(Host host, UserProcess? process = null)
     {
         var leaves = new List<(ulong Address, int Level, bool Present)>();
         long absent = 0;
-        host.Kernel.RunTask(() => host.Kernel.arch.WalkDirectMap(host.Kernel, (address, level, present, _) =>
-        {
-            leaves.Add((address, level, present));
-            if (!present && level == 1)
-                absent++;
-        }));
-        Linux.DirectMapStatistics s = host.Kernel.RunTask(() => host.Kernel.arch.DirectMap(host.Kernel));
+        Linux.DirectMapStatistics s = default;
+        if (process is null)
+            host.Kernel.RunTask(Look);
+        else
+            process.Syscall<Action>(Look, static look => { look(); return 0; });
         return new DirectMapReport(
             s.Pages4K, s.Pages2M, s.Pages1G, s.Level2Splits, s.Level3Splits, s.Level2Collapses, s.Level3Collapses, absent, Line(leaves));
+
+        void Look()
+        {
+            Linux.Arch arch = host.Kernel.arch;
+            arch.WalkDirectMap(host.Kernel, (address, level, present, _) =>
+            {
+                leaves.Add((address, level, present));
+                if (!present && level == 1)
+                    absent++;
+            });
+            s = arch.DirectMap(host.Kernel);
+        }
     }
 
     private static string Line(List<(ulong Address, int Level, bool Present)> leaves)
