@@ -2,6 +2,7 @@
 // KvmSharp only; no upstream counterpart.
 using System.CommandLine;
 using KvmSharp.Tools.Boot;
+using KvmSharp.Tools.Replay;
 using Spectre.Console;
 
 namespace KvmSharp.Tools;
@@ -14,6 +15,7 @@ internal static class CommandLine
         var root = new RootCommand("An executable model of guest_memfd and direct-map removal.")
         {
             BootCommand.Create(console, output),
+            ReplayCommand.Create(console, output, error),
         };
 
         ParseResult parsed = root.Parse(args);

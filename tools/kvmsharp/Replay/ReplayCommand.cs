@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// KvmSharp only; no upstream counterpart.
+using System.CommandLine;
+using KvmSharp.Conformance;
+using KvmSharp.Init;
+using Spectre.Console;
+
+namespace KvmSharp.Tools.Replay;
+
+/// <summary><c>kvmsharp replay</c>: holds the model against traces that were recorded on a real kernel.</summary>
+internal static class ReplayCommand
+{
+    private static readonly string[] Extensions = [".jsonl", ".jsonl.gz"];
+
+    internal static Command Create(IAnsiConsole console, TextWriter output, TextWriter error)
+    {
+        var files = new Argument<FileSystemInfo[]>("FILE|DIR") { Description = "Traces, or folders of them (.jsonl, .jsonl.gz).", Arity = ArgumentArity.OneOrMore };
+        var strategy = new Option<string>("--strategy") { Description = $"Direct-map strategy: {string.Join(", ", HostOptions.Strategies)}.", DefaultValueFactory = _ => "none" };
+        var shard = new Option<string?>("--shard") { Description = "Replay every N-th trace only, from the I-th: I/N, 1 <= I <= N." };
+        var command = new Command("replay", "Replay traces recorded on a real kernel and report every difference.") { files, strategy, shard };
+        command.SetAction(parsed =>
+        {
+            string name = parsed.GetValue(strategy)!;
+            if (!HostOptions.Strategies.Contains(name))
+                throw new BadInputException($"--strategy: '{name}' is none of {string.Join(", ", HostOptions.Strategies)}");
+            string[] traces = Shard(Expand(parsed.GetValue(files)!), parsed.GetValue(shard));
+            return Replay(traces, name, console, output, error);
+        });
+        return command;
+    }
+
+    private static int Replay(string[] traces, string strategy, IAnsiConsole console, TextWriter output, TextWriter error)
+    {
+        var options = new HostOptions { MemoryBytes = 4UL << 30, Cpus = 2, Strategy = strategy, Lockdep = false, NameLiveObjects = false };
+        var results = new object[traces.Length];
+        console.Progress().AutoClear(true).Start(context =>
+        {
+            ProgressTask task = context.AddTask("replaying", maxValue: traces.Length);
+            Parallel.For(0, traces.Length, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, i =>
+            {
+                try
+                {
+                    results[i] = Replayer.Replay(traces[i], options);
+                }
+                catch (TraceFormatException bad)
+                {
+                    results[i] = bad;
+                }
+
+                task.Increment(1);
+            });
+        });
+
+        int operations = 0;
+        int divergences = 0;
+        bool badInput = false;
+        bool problems = false;
+        foreach (object result in results)
+        {
+            if (result is TraceFormatException bad)
+            {
+                error.WriteLine($"kvmsharp: {bad.Message}");
+                badInput = true;
+                continue;
+            }
+
+            var replay = (ReplayResult)result;
+            operations += replay.Operations;
+            divergences += replay.Divergences.Count;
+            problems |= replay.Problems.Count > 0;
+            Print(replay, output);
+        }
+
+        output.WriteLine($"{traces.Length} traces, {operations} operations, {divergences} divergences");
+        return badInput ? ExitCodes.BadInput : divergences > 0 || problems ? ExitCodes.Found : ExitCodes.Fine;
+    }
+
+    private static void Print(ReplayResult replay, TextWriter output)
+    {
+        bool first = true;
+        foreach (Divergence divergence in replay.Divergences)
+        {
+            output.WriteLine($"{divergence.File}:{divergence.Line}: {divergence.Difference}");
+            output.WriteLine($"  {divergence.Operation}");
+
+            // What follows a difference is usually its consequence: the state is worth its space once.
+            if (first && divergence.State.Length > 0)
+                output.WriteLine(divergence.State.TrimEnd());
+            first = false;
+        }
+
+        foreach (string problem in replay.Problems)
+            output.WriteLine($"{replay.File}: at the end: {problem}");
+    }
+
+    private static string[] Expand(FileSystemInfo[] inputs)
+    {
+        var files = new List<string>();
+        foreach (FileSystemInfo input in inputs)
+        {
+            if (Directory.Exists(input.FullName))
+                files.AddRange(Directory.EnumerateFiles(input.FullName).Where(f => Extensions.Any(e => f.EndsWith(e, StringComparison.Ordinal))));
+            else if (File.Exists(input.FullName))
+                files.Add(input.FullName);
+            else
+                throw new BadInputException($"{input.FullName}: no such file or folder");
+        }
+
+        files.Sort(StringComparer.Ordinal);
+        return files.Count > 0 ? [.. files] : throw new BadInputException("no traces: a folder has no .jsonl or .jsonl.gz file");
+    }
+
+    private static string[] Shard(string[] traces, string? shard)
+    {
+        if (shard is null)
+            return traces;
+        string[] parts = shard.Split('/');
+        if (parts.Length != 2 || !int.TryParse(parts[0], out int i) || !int.TryParse(parts[1], out int n) || n < 1 || i < 1 || i > n)
+            throw new BadInputException($"--shard: '{shard}' is not I/N with 1 <= I <= N");
+        return [.. traces.Where((_, at) => at % n == i - 1)];
+    }
+}
