@@ -15,6 +15,7 @@ internal static class Fcntl
     internal const int F_GETSIG = 11;
     internal const int F_SETLEASE = 1024;
     internal const int F_GETLEASE = 1025;
+    internal const int F_NOTIFY = 1026;
     internal const int F_DUPFD_CLOEXEC = 1030;
     internal const int F_SETPIPE_SZ = 1031;
     internal const int F_GETPIPE_SZ = 1032;
@@ -89,6 +90,11 @@ internal static class Fcntl
                 return memfd_fcntl_add_seals(filp, (uint)arg);
             case F_GET_SEALS:
                 return memfd_fcntl_get_seals(filp);
+            case F_NOTIFY:
+                // Only directories have anything to notify about.
+                return (file_inode(filp).i_mode & S_IFMT) == S_IFDIR ? 0 : -ENOTDIR;
+            case F_GET_RW_HINT:
+                return 0;
             case F_GETPIPE_SZ:
             case F_SETPIPE_SZ:
                 return -EBADF;

@@ -104,5 +104,62 @@ internal static class Open
         return error;
     }
 
+    [MustCheck]
+    [MightSleep]
+    internal static int sys_fchmod(uint fd, uint mode) => SetAttributes(fd, new iattr { ia_valid = ATTR_MODE | ATTR_CTIME, ia_mode = mode });
+
+    /// <summary>A change of owner takes the set-user and set-group bits away from an executable file. -1 leaves an id as it is.</summary>
+    [MustCheck]
+    [MightSleep]
+    internal static int sys_fchown(uint fd, uint user, uint group)
+    {
+        const uint S_ISUID = 0x800;
+        const uint S_ISGID = 0x400;
+        const uint S_IXGRP = 0x8;
+        @file? file = fget(fd);
+        if (file is null)
+            return -EBADF;
+        inode inode = file_inode(file);
+        var attr = new iattr { ia_valid = ATTR_CTIME, ia_uid = user, ia_gid = group };
+        if (user != uint.MaxValue)
+            attr.ia_valid |= ATTR_UID;
+        if (group != uint.MaxValue)
+            attr.ia_valid |= ATTR_GID;
+        down_write(inode.i_rwsem);
+        uint drop = inode.i_mode & S_ISUID;
+        if ((inode.i_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+            drop |= S_ISGID;
+        if (drop != 0)
+        {
+            attr.ia_valid |= ATTR_MODE;
+            attr.ia_mode = inode.i_mode & ~drop;
+        }
+
+        int error = notify_change(inode, ref attr);
+        up_write(inode.i_rwsem);
+        fput(file);
+        return error;
+    }
+
+    /// <summary>utimensat(2) on a descriptor, with both times given.</summary>
+    [MustCheck]
+    [MightSleep]
+    internal static int sys_futimens(uint fd) =>
+        SetAttributes(fd, new iattr { ia_valid = ATTR_ATIME | ATTR_MTIME | ATTR_CTIME | ATTR_ATIME_SET | ATTR_MTIME_SET });
+
+    [MightSleep]
+    private static int SetAttributes(uint fd, iattr attr)
+    {
+        @file? file = fget(fd);
+        if (file is null)
+            return -EBADF;
+        inode inode = file_inode(file);
+        down_write(inode.i_rwsem);
+        int error = notify_change(inode, ref attr);
+        up_write(inode.i_rwsem);
+        fput(file);
+        return error;
+    }
+
     internal static int sys_close(uint fd) => close_fd(fd);
 }

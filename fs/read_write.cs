@@ -258,6 +258,8 @@ internal static unsafe class ReadWrite
         return done;
     }
 
+    private static bool WholeBuffers(@file file) => (file_inode(file).i_mode & S_IFMT) == S_IFIFO;
+
     // A page at a time through a buffer on the stack: neither the file's memory nor the user's is mapped while the other faults.
     private static nint Chunks(@file file, ulong buf, ulong count, ref long pos, kernel_read_t read)
     {
@@ -274,6 +276,10 @@ internal static unsafe class ReadWrite
             fixed (byte* from = chunk)
                 left = copy_to_user(buf + (ulong)done, from, (ulong)got);
             nint copied = got - (nint)left;
+
+            // A pipe hands over a buffer whole or not at all.
+            if (left != 0 && WholeBuffers(file))
+                copied = 0;
             pos += copied;
             done += copied;
             if (left != 0)
@@ -295,7 +301,7 @@ internal static unsafe class ReadWrite
             ulong left;
             fixed (byte* to = chunk)
                 left = copy_from_user(to, buf + (ulong)done, (ulong)want);
-            int got = want - (int)left;
+            int got = left != 0 && WholeBuffers(file) ? 0 : want - (int)left;
             if (got == 0)
                 return done != 0 ? done : -EFAULT;
             nint put = write(file, chunk[..got], ref pos);

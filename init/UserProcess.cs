@@ -35,9 +35,9 @@ internal sealed partial class UserProcess
     private const uint MapPrivateAnonymous = 0x22;
     private const ulong ScratchBytes = 64 << 10;
 
-    // High in the address space, where neither programs nor traces put anything of their own.
-    private const ulong ScratchHint = 0x7000_0000_0000;
-    private const ulong BufferHint = 0x7100_0000_0000;
+    // Where the image and the heap of a position-independent program lie.
+    private const ulong ScratchHint = 0x5555_5555_4000;
+    private const ulong BufferHint = 0x5655_5555_4000;
 
     private readonly mm_struct _mm;
     private readonly files_struct _files;

@@ -41,6 +41,7 @@ internal static class Main
         Initcall(UserMm.Init(kernel), nameof(UserMm));
         Initcall(AnonInodes.anon_inode_init(kernel), nameof(AnonInodes.anon_inode_init));
         Initcall(KvmMain.kvm_init(kernel), nameof(KvmMain.kvm_init));
+        kernel.system_state = system_states.SYSTEM_RUNNING;
     }
 
     private static void Initcall(int ret, string name)

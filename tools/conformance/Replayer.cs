@@ -33,7 +33,7 @@ public static class Replayer
 
     internal static ReplayResult Replay(TraceReader reader, string file, HostOptions options)
     {
-        using Host host = Host.Boot(options);
+        using Host host = Host.Boot(Profile(reader.Header, options));
         var divergences = new List<Divergence>();
         int operations = 0;
         using IEnumerator<Operation> lines = reader.Operations().GetEnumerator();
@@ -53,6 +53,19 @@ public static class Replayer
         }
 
         return new ReplayResult(file, operations, divergences, host.PowerDown());
+    }
+
+    /// <summary>The host that the trace was recorded on, as far as its capabilities tell.</summary>
+    private static HostOptions Profile(TraceHeader header, HostOptions options)
+    {
+        const long SwProtected = 1 << 1;
+        if (header.Caps.TryGetValue("KVM_CAP_VM_TYPES", out long types))
+            options = options with { SwProtectedVm = (types & SwProtected) != 0 };
+        if (header.Caps.TryGetValue("KVM_CAP_PRE_FAULT_MEMORY", out long preFault))
+            options = options with { TwoDimensionalPaging = preFault != 0 };
+        if (header.Caps.TryGetValue("KVM_CAP_NR_VCPUS", out long cpus) && cpus is > 0 and <= 1024)
+            options = options with { Cpus = (int)cpus };
+        return options;
     }
 
     private static void Prepare(UserProcess process, TraceHeader header) => process.Syscall(header, static h =>

@@ -49,11 +49,11 @@ internal sealed partial class Session
             case "fcntl":
                 return Outcome.Of(Sys((Fd(op), FcntlCommand(op), op.U64("arg")), static s => sys_fcntl((uint)s.Item1, s.Item2, s.Item3)));
             case "fchmod":
-                return SetAttributes(Fd(op), new iattr { ia_valid = ATTR_MODE | ATTR_CTIME, ia_mode = op.U32("mode") });
+                return Outcome.Of(Sys((Fd(op), op.U32("mode")), static s => sys_fchmod((uint)s.Item1, s.Item2)));
             case "fchown":
-                return Chown(op);
+                return Outcome.Of(Sys((Fd(op), op.U32("uid"), op.U32("gid")), static s => sys_fchown((uint)s.Item1, s.Item2, s.Item3)));
             case "futimens":
-                return SetAttributes(Fd(op), new iattr { ia_valid = ATTR_ATIME | ATTR_MTIME | ATTR_CTIME | ATTR_ATIME_SET | ATTR_MTIME_SET });
+                return Outcome.Of(Sys(Fd(op), static fd => sys_futimens((uint)fd)));
             case "fgetxattr":
                 return Outcome.Of(Sys((Fd(op), op.Text("name")), static s => sys_fgetxattr((uint)s.Item1, s.Item2)));
             case "fsetxattr":
@@ -118,6 +118,7 @@ internal sealed partial class Session
         "F_GETSIG" => Fcntl.F_GETSIG,
         "F_SETLEASE" => Fcntl.F_SETLEASE,
         "F_GETLEASE" => Fcntl.F_GETLEASE,
+        "F_NOTIFY" => Fcntl.F_NOTIFY,
         "F_DUPFD_CLOEXEC" => Fcntl.F_DUPFD_CLOEXEC,
         "F_SETPIPE_SZ" => Fcntl.F_SETPIPE_SZ,
         "F_GETPIPE_SZ" => Fcntl.F_GETPIPE_SZ,
@@ -180,28 +181,6 @@ internal sealed partial class Session
         byte[] bytes = new byte[length];
         _process.Read(address, bytes);
         return Convert.ToHexStringLower(bytes);
-    }
-
-    private Outcome SetAttributes(int fd, iattr attributes) => Outcome.Of(Sys((fd, attributes), static s =>
-    {
-        @file? file = fget((uint)s.fd);
-        if (file is null)
-            return -EBADF;
-        inode inode = file_inode(file);
-        iattr attr = s.attributes;
-        down_write(inode.i_rwsem);
-        int error = notify_change(inode, ref attr);
-        up_write(inode.i_rwsem);
-        fput(file);
-        return error;
-    }));
-
-    private Outcome Chown(Operation op)
-    {
-        uint uid = op.U32("uid");
-        uint gid = op.U32("gid");
-        uint valid = ATTR_CTIME | (uid != uint.MaxValue ? ATTR_UID : 0) | (gid != uint.MaxValue ? ATTR_GID : 0);
-        return SetAttributes(Fd(op), new iattr { ia_valid = valid, ia_uid = uid, ia_gid = gid });
     }
 
     private Outcome ReadLink(int fd)

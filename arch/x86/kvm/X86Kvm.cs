@@ -44,9 +44,9 @@ internal sealed unsafe class X86Kvm : KvmArch
 
     internal override int UnknownVmIoctl => -ENOTTY;
 
-    internal override bool CONFIG_KVM_GENERIC_MEMORY_ATTRIBUTES => options.SwProtectedVm;
-
     internal override bool CONFIG_KVM_GENERIC_PRE_FAULT_MEMORY => true;
+
+    internal override bool CONFIG_KVM_GENERIC_MEMORY_ATTRIBUTES => options.SwProtectedVm;
 
     internal override int kvm_arch_init_vm(kvm kvm, ulong type) => X86.kvm_arch_init_vm(this, kvm, type);
 
