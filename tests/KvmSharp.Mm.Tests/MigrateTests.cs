@@ -3,7 +3,9 @@ using static Linux.Migrate;
 
 namespace KvmSharp.Mm.Tests;
 
-internal sealed class MigrateTests : UserTest
+[TestFixture(Isa.X86_64)]
+[TestFixture(Isa.Arm64)]
+internal sealed class MigrateTests(Isa isa) : UserTest(isa)
 {
     [Test]
     public void AFolioMovesWithItsContentsUnlessSomebodyHoldsItOrNobodyMayReadIt() => Kernel.RunTask(() =>

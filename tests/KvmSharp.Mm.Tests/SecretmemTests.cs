@@ -8,11 +8,14 @@ using static Linux.UserMm;
 
 namespace KvmSharp.Mm.Tests;
 
-/// <summary>memfd_secret() as user space and the rest of the kernel see it, under every strategy, on the x86 of the tree.</summary>
-[TestFixture("none")]
-[TestFixture("v12")]
-[TestFixture("filemap")]
-internal sealed unsafe class SecretmemTests(string strategy)
+/// <summary>memfd_secret() as user space and the rest of the kernel see it, under every strategy, on every architecture.</summary>
+[TestFixture("none", Isa.X86_64)]
+[TestFixture("none", Isa.Arm64)]
+[TestFixture("v12", Isa.X86_64)]
+[TestFixture("v12", Isa.Arm64)]
+[TestFixture("filemap", Isa.X86_64)]
+[TestFixture("filemap", Isa.Arm64)]
+internal sealed unsafe class SecretmemTests(string strategy, Isa isa)
 {
     private const ulong Page = 4096;
     private const uint O_CLOEXEC = 0x80000;
@@ -28,8 +31,8 @@ internal sealed unsafe class SecretmemTests(string strategy)
     [SetUp]
     public void Boot()
     {
-        _machine = new KvmSharp.Machine.Machine(new MachineConfig { Cpus = 2, MemoryBytes = 256UL << 20 });
-        X86Arch arch = new(_machine, new X86Options());
+        _machine = new KvmSharp.Machine.Machine(new MachineConfig { Isa = isa, Cpus = 2, MemoryBytes = 256UL << 20 });
+        Linux.Arch arch = KvmSharp.Init.Architectures.Create(_machine, new KvmSharp.Init.HostOptions());
         _kernel = new Linux.Kernel(_machine)
         {
             arch = arch,
@@ -42,7 +45,7 @@ internal sealed unsafe class SecretmemTests(string strategy)
             foreach (Cpu cpu in _machine.Cpus)
                 arch.cpu_init(_kernel, cpu);
             mm_core_init(_kernel);
-            Assert.That(Init(_kernel), Is.Zero);
+            Assert.That(UserMm.Init(_kernel), Is.Zero);
         });
         _task = _kernel.Attach("program");
         _task.EnterKernel();

@@ -6,7 +6,9 @@ using static Linux.UapiMmanCommon;
 
 namespace KvmSharp.Mm.Tests;
 
-internal sealed class UserFaultTests : UserTest
+[TestFixture(Isa.X86_64)]
+[TestFixture(Isa.Arm64)]
+internal sealed class UserFaultTests(Isa isa) : UserTest(isa)
 {
     private const ulong Page = 4096;
 

@@ -9,7 +9,9 @@ using static Linux.UapiMmanCommon;
 namespace KvmSharp.Mm.Tests;
 
 /// <summary>The kernel's ways to user memory, and who hears of its going.</summary>
-internal sealed class UserGupTests : UserTest
+[TestFixture(Isa.X86_64)]
+[TestFixture(Isa.Arm64)]
+internal sealed class UserGupTests(Isa isa) : UserTest(isa)
 {
     private const ulong Page = 4096;
 

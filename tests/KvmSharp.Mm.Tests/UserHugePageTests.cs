@@ -6,7 +6,9 @@ using static Linux.UapiMmanCommon;
 namespace KvmSharp.Mm.Tests;
 
 /// <summary>What user space can tell of transparent huge pages in the mode in which they must be asked for.</summary>
-internal sealed class UserHugePageTests : UserTest
+[TestFixture(Isa.X86_64)]
+[TestFixture(Isa.Arm64)]
+internal sealed class UserHugePageTests(Isa isa) : UserTest(isa)
 {
     private const ulong Huge = 2UL << 20;
     private const ulong At = 0x20_0000_0000;

@@ -12,7 +12,9 @@ namespace KvmSharp.Mm.Tests;
 /// Random programs of mmap, munmap, mprotect, mremap, mlock, madvise, stores and loads, against a model that knows nothing of areas: for each page
 /// of a window whether it is mapped, what may be done with it, whether it is locked and what it holds.
 /// </summary>
-internal sealed class UserModelTests : UserTest
+[TestFixture(Isa.X86_64)]
+[TestFixture(Isa.Arm64)]
+internal sealed class UserModelTests(Isa isa) : UserTest(isa)
 {
     private const ulong Page = 4096;
     private const int Pages = 48;

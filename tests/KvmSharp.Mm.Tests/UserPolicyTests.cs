@@ -5,7 +5,9 @@ using static Linux.Mmap;
 
 namespace KvmSharp.Mm.Tests;
 
-internal sealed class UserPolicyTests : UserTest
+[TestFixture(Isa.X86_64)]
+[TestFixture(Isa.Arm64)]
+internal sealed class UserPolicyTests(Isa isa) : UserTest(isa)
 {
     private const ulong Page = 4096;
 

@@ -4,8 +4,8 @@ using static Linux.UserMm;
 
 namespace KvmSharp.Mm.Tests;
 
-/// <summary>A booted x86 host with user memory. Afterwards no area, address space or page is left.</summary>
-internal abstract class UserTest
+/// <summary>A booted host with user memory. Afterwards no area, address space or page is left.</summary>
+internal abstract class UserTest(Isa isa)
 {
     protected const uint ReadOnly = 1;
     protected const uint ReadWrite = 3;
@@ -28,8 +28,8 @@ internal abstract class UserTest
     [SetUp]
     public void BootUser()
     {
-        Machine = new KvmSharp.Machine.Machine(new MachineConfig { Cpus = Cpus, MemoryBytes = Memory });
-        X86Arch arch = new(Machine, new X86Options());
+        Machine = new KvmSharp.Machine.Machine(new MachineConfig { Isa = isa, Cpus = Cpus, MemoryBytes = Memory });
+        Linux.Arch arch = KvmSharp.Init.Architectures.Create(Machine, new KvmSharp.Init.HostOptions());
         Kernel = new Linux.Kernel(Machine, Config) { arch = arch, direct_map = new NoneStrategy() };
         Kernel.RunTask(() =>
         {
@@ -38,7 +38,7 @@ internal abstract class UserTest
             foreach (Cpu cpu in Machine.Cpus)
                 arch.cpu_init(Kernel, cpu);
             mm_core_init(Kernel);
-            Assert.That(Init(Kernel), Is.Zero);
+            Assert.That(UserMm.Init(Kernel), Is.Zero);
             _free = FreePages();
         });
     }
