@@ -49,7 +49,7 @@ internal sealed class AnalysisSession
         ISymbol owner = context.OwningSymbol;
         if (Skip(node.SyntaxTree) || !(_names.Match(node) || (HasAnnotations && _filter.OwnerNeeds(owner))))
             return;
-        if (IsUnsafe(owner))
+        if (IsUnsafe(owner) || (!SettingsFor(node.SyntaxTree).AnalyzeGenerated && IsMarkedGenerated(owner)))
             return;
         List<IOperation> blocks = Blocks(node, owner, context.SemanticModel, context.CancellationToken);
         if (blocks.Count == 0)
@@ -141,6 +141,20 @@ internal sealed class AnalysisSession
         {
             if (Has(s) || (s is IMethodSymbol { AssociatedSymbol: { } a } && Has(a)) || (s is IMethodSymbol { PartialImplementationPart: { } p } && Has(p)) || (s is IMethodSymbol { PartialDefinitionPart: { } q } && Has(q)))
                 return true;
+        }
+
+        return false;
+    }
+
+    private static bool IsMarkedGenerated(ISymbol owner)
+    {
+        for (ISymbol? s = owner; s is not null and not INamespaceSymbol; s = s.ContainingSymbol)
+        {
+            foreach (AttributeData a in s.GetAttributes())
+            {
+                if (a.AttributeClass is { Name: "GeneratedCodeAttribute" } type && TypeFacts.IsIn(type, "System", "CodeDom", "Compiler"))
+                    return true;
+            }
         }
 
         return false;

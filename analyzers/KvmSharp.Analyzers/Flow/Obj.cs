@@ -176,8 +176,21 @@ internal sealed class ObjTable
                 h = (h * 31) + (_parent?.Id ?? 0);
                 h = (h * 31) + (_index?.Id ?? 0);
                 h = (h * 31) + (_symbol is null ? 0 : SymbolEqualityComparer.Default.GetHashCode(_symbol));
-                return (h * 31) + (_site?.GetHashCode() ?? 0);
+                return (h * 31) + SiteHash(_site);
             }
         }
+
+        // A node's position is a better hash than the one the runtime would have to make up for each node.
+        private static int SiteHash(object? site) => site switch
+        {
+            null => 0,
+            SyntaxNode n => n.SpanStart,
+            ValueTuple<SyntaxNode, string, MethodKind> call => call.Item1.SpanStart,
+            ValueTuple<SyntaxNode, Obj> store => unchecked((store.Item1.SpanStart * 31) + store.Item2.Id),
+            ValueTuple<SyntaxNode, int, JoinKind> join => unchecked((join.Item1.SpanStart * 31) + join.Item2),
+            ValueTuple<SyntaxNode, int> argument => unchecked((argument.Item1.SpanStart * 31) + argument.Item2),
+            ValueTuple<SyntaxNode, string> named => named.Item1.SpanStart,
+            _ => site.GetHashCode(),
+        };
     }
 }
