@@ -2,6 +2,7 @@
 // KvmSharp only; no upstream counterpart.
 
 using System.IO.Compression;
+using System.Text.Json;
 using System.Xml.Linq;
 
 namespace KvmSharp.Analyzers.Tests;
@@ -126,6 +127,7 @@ public sealed class PackTests
                 <TargetFramework>net10.0</TargetFramework>
                 <Nullable>enable</Nullable>
                 <NuGetAudit>false</NuGetAudit>
+                <ErrorLog>fresh.sarif,version=2.1</ErrorLog>
                 <RestorePackagesPath>{Path.Combine(this.folder, "cache")}</RestorePackagesPath>
               </PropertyGroup>
               <ItemGroup>
@@ -138,6 +140,13 @@ public sealed class PackTests
         var wanted = Sample.Parse("Cache.cs", Code).Expected.Select(expected => ("Cache.cs", expected.Line, "warning", expected.Id));
         Assert.That(exit, Is.Zero, output);
         Assert.That(Dotnet.Diagnostics(output), Is.EquivalentTo(wanted), output);
+
+        using JsonDocument sarif = JsonDocument.Parse(File.ReadAllText(Path.Combine(project, "fresh.sarif")));
+        JsonElement[] results = [.. sarif.RootElement.GetProperty("runs")[0].GetProperty("results").EnumerateArray()];
+        JsonElement held = results.Single(result => result.GetProperty("ruleId").GetString() == "KS1007");
+        JsonElement related = held.GetProperty("relatedLocations")[0].GetProperty("physicalLocation").GetProperty("region").GetProperty("startLine");
+        int acquired = Array.FindIndex(Code.Split('\n'), line => line.Contains("Monitor.Enter", StringComparison.Ordinal)) + 1;
+        Assert.That(related.GetInt32(), Is.EqualTo(acquired), "the log must say where the lock was taken");
     }
 
     private ZipArchive Open(string name) => ZipFile.OpenRead(Directory.GetFiles(this.packages, name + "*.nupkg").Single());

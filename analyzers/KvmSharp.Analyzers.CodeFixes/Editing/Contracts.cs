@@ -131,6 +131,23 @@ internal static class Contracts
             .Any(declared => SymbolEqualityComparer.Default.Equals(type.FindImplementationForInterfaceMember(declared), visible));
     }
 
+    /// <summary>Whether a body assigns a part of the lock's path, so that the expression may name another lock by now.</summary>
+    /// <param name="member">Member.</param>
+    /// <param name="expression">C# expression of the lock.</param>
+    /// <returns>Whether it does.</returns>
+    public static bool BodyAssigns(SyntaxNode member, string expression)
+    {
+        string path = Normal(expression);
+        return Body(member) is { } body && body.DescendantNodes().Any(node => node switch
+        {
+            AssignmentExpressionSyntax assignment => IsPrefix(assignment.Left),
+            ArgumentSyntax { RefKindKeyword.RawKind: not 0 } argument => IsPrefix(argument.Expression),
+            _ => false,
+        });
+
+        bool IsPrefix(ExpressionSyntax target) => target is not DeclarationExpressionSyntax && (path + ".").StartsWith(Normal(target.ToString()) + ".", StringComparison.Ordinal);
+    }
+
     /// <summary>Whether a body works on the lock, or waits: then what its callers hold does not settle what is held further down.</summary>
     /// <param name="target">Diagnostic.</param>
     /// <param name="member">Member.</param>

@@ -19,7 +19,7 @@ internal sealed class ConvertToTryFinally : Fix
 
     public override Edits? Apply(FixTarget target)
     {
-        if (target.Lock is not { } expression || Contracts.Member(target.Node) is not { } member || Contracts.Body(member) is not BlockSyntax body)
+        if (target.Lock is not { } expression || Contracts.Member(target.Node) is not { } member || Contracts.Body(member) is not BlockSyntax body || Contracts.BodyAssigns(member, expression))
             return null;
         if (Contracts.Path(target, member, expression) is { } path && new[] { "Acquires", "AcquiresShared", "MustHold", "MustHoldShared", "Releases", "ReleasesShared" }.Any(name => Contracts.Says(member, name, path)))
             return null;

@@ -17,6 +17,8 @@ internal sealed class InsertRelease : Fix
     {
         if (target.Lock is not { } expression || ConvertToUsing.Guard(target, expression) is not null)
             return null;
+        if (Contracts.Member(target.Node) is { } member && Contracts.BodyAssigns(member, expression))
+            return null;
         return LockIdiom.Of(target, expression, target.Shared)?.Release is { } release ? Exits.RunBefore(target, release) : null;
     }
 }
