@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Mirrors include/linux/freetype.h of the unmapped allocation series, v2; until then this is part of include/linux/mmzone.h.
+// Mirrors include/linux/freetype.h, Linux unmapped-v2.
 namespace Linux;
 
 /// <summary>
