@@ -55,6 +55,34 @@ public sealed class Host : IDisposable
     /// <exception cref="Exception">An invariant does not hold; the message begins with its name.</exception>
     public void CheckInvariants() => Kernel.RunTask(Kernel.CheckInvariants, "check");
 
+    /// <summary>Begins to record the kernel's tracepoints; until then they cost nothing but a branch each.</summary>
+    /// <param name="recordsPerCpu">How many records each CPU keeps, at least 1; older ones are overwritten.</param>
+    public void StartTrace(int recordsPerCpu = 1 << 16)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(recordsPerCpu, 1);
+        Kernel.trace.Enable(recordsPerCpu);
+    }
+
+    /// <summary>
+    /// Writes what was recorded since <see cref="StartTrace"/> in Chrome's trace event format, times in microseconds of simulated time. Call it
+    /// while no task is inside the kernel.
+    /// </summary>
+    /// <exception cref="IOException">The stream cannot be written.</exception>
+    public void WriteTrace(Stream stream)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        Kernel.trace.WriteChromeTrace(stream);
+    }
+
+    /// <summary>Writes the trace to a file, which is made or replaced.</summary>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file must not be written.</exception>
+    public void WriteTrace(string path)
+    {
+        using FileStream file = System.IO.File.Create(path);
+        WriteTrace(file);
+    }
+
     /// <summary>
     /// Powers off and returns what was wrong: live counted objects, a failed invariant, warnings of the kernel. Everything that user space
     /// held must be closed by then. The machine stays for its counters until the host is disposed.

@@ -27,6 +27,7 @@ internal sealed partial class Kernel : IDisposable
         this.config = config ?? new KernelConfig();
         this.Lockdep = new LockdepState(this);
         this.trace = new TraceState(this);
+        this.Tracepoints = new Tracepoints(this.trace);
         this.runqueues = new rq[machine.CpuCount];
         for (int i = 0; i < this.runqueues.Length; i++)
             this.runqueues[i] = new rq(this, machine.Cpus[i]);

@@ -21,6 +21,7 @@ internal static unsafe partial class Memory
 
         // Also on failure: a range can fail in the middle.
         kernel.arch.flush_tlb_kernel_range(kernel, addr, addr + folio_size(folio));
+        kernel.Tracepoints.FolioZap.Trace(folio_pfn(folio), (ulong)folio_nr_pages(folio), (ulong)(uint)ret);
         return ret;
     }
 
@@ -32,5 +33,6 @@ internal static unsafe partial class Memory
     {
         int ret = set_direct_map_valid_noflush(folio_address(folio), (ulong)folio_nr_pages(folio), true);
         WARN_ON_ONCE(ret != 0);
+        folio_kernel(folio).Tracepoints.FolioRestore.Trace(folio_pfn(folio), (ulong)folio_nr_pages(folio));
     }
 }

@@ -184,6 +184,9 @@ internal sealed class TraceState
         }
 
         json.WriteEndArray();
+        json.WriteStartObject("otherData");
+        json.WriteNumber("overwritten", this.Lost);
+        json.WriteEndObject();
         json.WriteEndObject();
     }
 

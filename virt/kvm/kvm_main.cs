@@ -255,6 +255,7 @@ internal static unsafe partial class KvmMain
     internal static bool kvm_mmu_unmap_gfn_range(kvm kvm, in kvm_gfn_range range)
     {
         kvm_mmu_invalidate_range_add(kvm, range.start, range.end);
+        current.kernel.Tracepoints.GuestUnmap.Trace(range.start.Value, range.end.Value);
         return kvm.arch_ops.kvm_unmap_gfn_range(kvm, in range);
     }
 
@@ -328,6 +329,7 @@ internal static unsafe partial class KvmMain
     private static int kvm_mmu_notifier_invalidate_range_start(mmu_notifier mn, ref mmu_notifier_range range)
     {
         kvm kvm = mmu_notifier_to_kvm(mn);
+        current.kernel.Tracepoints.kvm_unmap_hva_range.Trace(range.start, range.end);
 
         // Before the lookup: memslots must not be swapped between this begin and its end, or the two would count different slots.
         spin_lock(kvm.mn_invalidate_lock);

@@ -150,7 +150,10 @@ internal static unsafe class Arm
 
             if (KvmMain.kvm_check_request(KVM_REQ_VM_DEAD, vcpu))
                 return -EIO;
+            Tracepoints points = current.kernel.Tracepoints;
+            points.kvm_entry.Trace((ulong)vcpu.vcpu_id);
             Arm64Exit exit = kvm_arm_vcpu_enter_exit(arch);
+            points.kvm_exit.Trace((ulong)vcpu.vcpu_id, (ulong)exit);
             ret = handle_exit(vcpu, exit);
             cond_resched();
         }

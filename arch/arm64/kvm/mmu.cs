@@ -51,6 +51,7 @@ internal static unsafe class Arm64KvmMmu
         kvm kvm = vcpu.kvm;
         bool is_iabt = fault.is_iabt;
         ulong fault_ipa = fault.fault_ipa;
+        current.kernel.Tracepoints.kvm_page_fault.Trace((ulong)vcpu.vcpu_id, fault_ipa, (ulong)fault.cause);
 
         // Beyond what the guest was told its addresses have.
         if (fault.cause is FaultCause.NotPresent or FaultCause.NonCanonical && fault_ipa >= kvm_phys_size(arch_of(kvm).mmu))

@@ -378,6 +378,7 @@ internal static unsafe class Arm64Mmu
         // The store of a pointer to the table comes after those of its entries.
         set_pte(pmdp, new pte_t(pte_phys | tableprot));
         Replaced(arch, 2);
+        current.kernel.Tracepoints.DirectMapSplit.Trace(pte_pfn(pmd), 2);
         return 0;
     }
 
@@ -399,6 +400,7 @@ internal static unsafe class Arm64Mmu
 
         set_pte(pudp, new pte_t(pmd_phys | tableprot));
         Replaced(arch, 3);
+        current.kernel.Tracepoints.DirectMapSplit.Trace(pte_pfn(pud), 3);
         return 0;
     }
 

@@ -340,6 +340,8 @@ internal static unsafe class X86
         bus.ClearExit();
         if (!bus.EnterGuest())
             return bus.Error;
+        Tracepoints points = current.kernel.Tracepoints;
+        points.kvm_entry.Trace((ulong)vcpu.vcpu_id);
         X86ExitKind kind;
         do
         {
@@ -349,6 +351,7 @@ internal static unsafe class X86
         while (kind == X86ExitKind.Budget && !bus.ShouldLeave());
         if (bus.InGuest)
             bus.LeaveGuest();
+        points.kvm_exit.Trace((ulong)vcpu.vcpu_id, (ulong)kind);
         return handle_exit(vcpu, kind, va.interpreter, bus.Exit, bus.Error);
     }
 

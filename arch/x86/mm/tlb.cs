@@ -86,6 +86,7 @@ internal static class X86Tlb
     /// </summary>
     internal static void flush_tlb_kernel_range(X86Arch arch, ulong start, ulong end)
     {
+        current.kernel.Tracepoints.KernelTlbFlush.Trace(start, end);
         if (end == TLB_FLUSH_ALL || end - start > arch.tlb_single_page_flush_ceiling << PAGE_SHIFT)
         {
             flush_tlb_all(arch);

@@ -34,6 +34,7 @@ internal static class Booter
     internal static BootReport Boot(BootRequest request)
     {
         GuestProgram program = LoadGuest(request, out GuestBoot boot);
+        using FileStream? trace = request.TraceFile is { } path ? OpenTrace(path) : null;
         ulong hostMemory = request.HostMemory ?? Math.Max(1UL << 30, ((request.GuestMemory * 2) + (256UL << 20) + (1UL << 30) - 1) & ~((1UL << 30) - 1));
         HostOptions options = new()
         {
@@ -56,6 +57,8 @@ internal static class Booter
 
         using (host)
         {
+            if (trace is not null)
+                host.StartTrace();
             DirectMapReport before = DirectMapDrawing.Draw(host);
             DirectMapReport? after = null;
             string serial = string.Empty;
@@ -80,6 +83,8 @@ internal static class Booter
                 failure = e.Message;
             }
 
+            if (trace is not null)
+                host.WriteTrace(trace);
             IReadOnlyList<string> problems = ShutDown(host, out ExposureReport exposure, out IReadOnlyList<EventReport> events, out long now);
             return new BootReport
             {
@@ -117,6 +122,19 @@ internal static class Booter
         catch (Exception e) when (e is ElfFormatException or ArgumentException or IOException or UnauthorizedAccessException)
         {
             throw new BadInputException(e.Message);
+        }
+    }
+
+    /// <summary>Opened before the boot, so that a path that cannot be written costs no boot.</summary>
+    private static FileStream OpenTrace(string path)
+    {
+        try
+        {
+            return new FileStream(path, FileMode.Create, FileAccess.Write);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BadInputException($"--trace: {e.Message}");
         }
     }
 

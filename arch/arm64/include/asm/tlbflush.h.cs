@@ -19,6 +19,7 @@ internal static class Arm64TlbflushH
 
     internal static void flush_tlb_kernel_range(Arm64Arch arch, ulong start, ulong end)
     {
+        current.kernel.Tracepoints.KernelTlbFlush.Trace(start, end);
         start &= PAGE_MASK;
         end = PAGE_ALIGN(end);
         ulong pages = (end - start) >> PAGE_SHIFT;

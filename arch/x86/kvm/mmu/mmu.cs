@@ -62,6 +62,7 @@ internal static unsafe class X86Mmu
         kvm_vcpu_arch va = arch_of(vcpu);
         if (va.root is null)
             return RET_PF.RETRY;
+        current.kernel.Tracepoints.kvm_page_fault.Trace((ulong)vcpu.vcpu_id, cr2_or_gpa, error_code);
 
         // For such VMs the attribute is the only truth about what the guest accesses.
         if ((error_code & PFERR_RSVD_MASK) == 0 && arch_of(vcpu.kvm).vm_type == KVM_X86_SW_PROTECTED_VM &&

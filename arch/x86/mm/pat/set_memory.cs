@@ -622,6 +622,7 @@ internal static unsafe class SetMemory
 
         __set_pmd_pte(kpte, new pte_t(table | _KERNPG_TABLE));
         arch.LeafSplit(level);
+        current.kernel.Tracepoints.DirectMapSplit.Trace(ref_pfn, (ulong)level);
 
         // Before the attributes of a piece differ from those of the rest: no CPU may hold translations of two sizes for one address.
         X86Tlb.flush_tlb_all(arch);
