@@ -20,6 +20,12 @@ internal sealed class ArrowTests
         ["virt"] = ["include", "lib", "kernel", "fs", "mm", "virt"],
     };
 
+    /// <summary>
+    /// Files of kernel/ where Linux itself calls up into mm: a process is put together there, and a futex is named by the page it lies in. The
+    /// naming rule keeps them at their place.
+    /// </summary>
+    private static readonly string[] Upward = ["kernel/fork.cs", "kernel/futex/core.cs"];
+
     [Test]
     public void Folders_of_the_image_name_only_what_is_below_them()
     {
@@ -40,6 +46,8 @@ internal sealed class ArrowTests
 
                 // A header may make and use objects. Its inline functions, where C has them, front the unit that they wrap; none fronts virt.
                 if (from == "include" && (callee.IsConstructor || !callee.IsStatic))
+                    continue;
+                if (to == "mm" && Upward.Any(Url(method).EndsWith))
                     continue;
                 if (!Allowed[from].Contains(to))
                     wrong.Add($"{from} -> {to}: {method.DeclaringType.Name}.{method.Name} names {callee.DeclaringType.Name}.{callee.Name}");
@@ -92,12 +100,15 @@ internal sealed class ArrowTests
         }
     }
 
+    private static string Url(MethodDefinition method) =>
+        method.DebugInformation.SequencePoints.FirstOrDefault()?.Document.Url.Replace('\\', '/') ?? string.Empty;
+
     private static string? Folder(MethodDefinition method)
     {
-        string? url = method.DebugInformation.SequencePoints.FirstOrDefault()?.Document.Url;
-        if (url is null)
+        string url = Url(method);
+        if (url.Length == 0)
             return null;
-        string[] parts = url.Replace('\\', '/').Split('/');
+        string[] parts = url.Split('/');
 
         // From the right: a checkout may itself lie in a folder of that name.
         int at = Array.FindLastIndex(parts, p => Allowed.ContainsKey(p));
