@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // KvmSharp only; no upstream counterpart.
+using System.Buffers.Binary;
 using KvmSharp.Machine;
 using KvmSharp.Vmm;
 using Linux;
@@ -13,6 +14,7 @@ internal sealed class MemoryTests
     private const int KeepSize = 1;
     private const int KeepSizePunchHole = 3;
     private const int Pages = 4096;
+    private const uint PreFaultMemory = 0xC040AED5;
 
     // Far below one byte for each page; room for what happens once, such as a grown list.
     private const long Constant = 2048;
@@ -54,6 +56,39 @@ internal sealed class MemoryTests
             Assert.That(punch, Is.LessThan(Constant), "punch hole");
             Assert.That(host.PowerDown(), Is.Empty);
         }
+    }
+
+    [Test]
+    public void FaultsOfAGuestAllocateNothingOnTheManagedHeap([Values("none", "v12", "filemap")] string strategy)
+    {
+        using Host host = Host.Boot(new HostOptions { Cpus = 1, Strategy = strategy, MemoryBytes = 256 * MiB });
+        long allocated = 0;
+        UserProcess.Run(host.Kernel, "vmm", process =>
+        {
+            const long Length = Pages * 4096L;
+            VirtualMachine machine = VirtualMachine.Create(process, (ulong)Length, Guest.Flags(strategy));
+            int vcpu = (int)process.Ioctl(machine.Vm, Kvm.CreateVcpu, 0);
+            Assert.That(vcpu, Is.Positive);
+            byte[] range = new byte[64];
+            for (int round = 0; round < 3; round++)
+            {
+                BinaryPrimitives.WriteUInt64LittleEndian(range, 0);
+                BinaryPrimitives.WriteUInt64LittleEndian(range.AsSpan(8), (ulong)Length);
+                process.Write(process.Scratch, range);
+                long start = GC.GetAllocatedBytesForCurrentThread();
+                long error = process.Ioctl(vcpu, PreFaultMemory, process.Scratch);
+                allocated = GC.GetAllocatedBytesForCurrentThread() - start;
+                Assert.That(error, Is.Zero);
+                process.Read(process.Scratch, range);
+                Assert.That(BinaryPrimitives.ReadUInt64LittleEndian(range.AsSpan(8)), Is.Zero, "bytes left to fault in");
+                Punch(process, machine.MemoryFd, Length);
+            }
+
+            Assert.That(process.Close(vcpu), Is.Zero);
+            machine.Close();
+        });
+        Assert.That(allocated, Is.LessThan(Constant));
+        Assert.That(host.PowerDown(), Is.Empty);
     }
 
     [Test]
