@@ -620,8 +620,9 @@ public sealed unsafe class ExposureLedger : IDisposable
                 id++;
             if (id == _reasons.Length)
             {
+                int most = _reasons.Length - 1;
                 _gate.Exit();
-                throw new MachineException($"more than {_reasons.Length - 1} different reasons for windows");
+                throw new MachineException($"more than {most} different reasons for windows");
             }
 
             _reasons[id] = reason;

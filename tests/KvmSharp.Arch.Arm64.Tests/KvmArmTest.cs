@@ -93,7 +93,12 @@ internal abstract unsafe class KvmArmTest
         {
             var region = new kvm_userspace_memory_region2
             {
-                slot = slot, flags = flags, guest_phys_addr = gpa, memory_size = bytes, userspace_addr = user, guest_memfd = (uint)fd,
+                slot = slot,
+                flags = flags,
+                guest_phys_addr = gpa,
+                memory_size = bytes,
+                userspace_addr = user,
+                guest_memfd = (uint)fd,
             };
             return _process.Ioctl(Fd, KVM_SET_USER_MEMORY_REGION2, Put(&region, sizeof(kvm_userspace_memory_region2)));
         }

@@ -442,7 +442,12 @@ internal sealed unsafe class KvmGuestTests
         {
             var region = new kvm_userspace_memory_region2
             {
-                slot = slot, guest_phys_addr = gpa, memory_size = bytes, userspace_addr = hva, flags = flags, guest_memfd = fd,
+                slot = slot,
+                guest_phys_addr = gpa,
+                memory_size = bytes,
+                userspace_addr = hva,
+                flags = flags,
+                guest_memfd = fd,
             };
             Check(process.Ioctl(Fd, KVM_SET_USER_MEMORY_REGION2, Put(&region, sizeof(kvm_userspace_memory_region2))));
         }

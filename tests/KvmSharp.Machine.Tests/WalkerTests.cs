@@ -280,7 +280,10 @@ public sealed unsafe class WalkerTests
         *(ulong*)m.Host(Base + 0x4000 + (8 * ((gva >> 12) & 511))) = 0x9007;
         GuestAddressSpace guest = new(3, machine.Stage2)
         {
-            Stage1 = machine.Stage1, Root = 0x1000, Stage2Root = ept.Root, Asid = 5,
+            Stage1 = machine.Stage1,
+            Root = 0x1000,
+            Stage2Root = ept.Root,
+            Asid = 5,
         };
         Cpu cpu = machine.CpuAt(0);
         Assert.That(cpu.TryAcquire());

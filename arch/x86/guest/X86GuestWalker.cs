@@ -29,7 +29,11 @@ internal struct X86PagingContext
 
     public static X86PagingContext Of(X86VcpuState state) => new()
     {
-        Cr0 = state.Cr0, Cr3 = state.Cr3, Cr4 = state.Cr4, Efer = state.Efer, Ac = (state.Rflags & X86Flags.Ac) != 0,
+        Cr0 = state.Cr0,
+        Cr3 = state.Cr3,
+        Cr4 = state.Cr4,
+        Efer = state.Efer,
+        Ac = (state.Rflags & X86Flags.Ac) != 0,
     };
 }
 

@@ -185,7 +185,7 @@ internal sealed unsafe partial class X86Interpreter
             }
 
             // A handler that jumps to itself in another step leaves here as well; nothing below is hot.
-special:
+        special:
             if (step == X86Step.Again)
                 continue;
             if (step == X86Step.Serialize)

@@ -28,12 +28,16 @@ internal struct X86Segment
 
     public static X86Segment FlatCode64(ushort selector) => new()
     {
-        Selector = selector, Limit = uint.MaxValue, Attributes = (ushort)(0xb | CodeOrData | Present | Long | Granular | ((selector & 3) << 5)),
+        Selector = selector,
+        Limit = uint.MaxValue,
+        Attributes = (ushort)(0xb | CodeOrData | Present | Long | Granular | ((selector & 3) << 5)),
     };
 
     public static X86Segment FlatData(ushort selector) => new()
     {
-        Selector = selector, Limit = uint.MaxValue, Attributes = (ushort)(0x3 | CodeOrData | Present | DefaultBig | Granular | ((selector & 3) << 5)),
+        Selector = selector,
+        Limit = uint.MaxValue,
+        Attributes = (ushort)(0x3 | CodeOrData | Present | DefaultBig | Granular | ((selector & 3) << 5)),
     };
 }
 
