@@ -54,6 +54,23 @@ internal sealed class MemslotTests : KvmTest
     });
 
     [Test]
+    public void A_descriptor_of_a_path_is_no_file() => Run(vmm =>
+    {
+        const uint PathOnly = 0x200000;
+        int path = vmm.Good(vmm.Sys(vmm.File(N), static fd => Fd.proc_fd_open((uint)fd, PathOnly)));
+        Expect(vmm.Region2(0, 0, N, path), "EBADF");
+    });
+
+    [Test]
+    public void Without_memory_a_vCPU_cannot_fetch() => Run(vmm =>
+    {
+        int vcpu = vmm.Vcpu();
+        ulong run = vmm.Map(vcpu, P);
+        Expect(vmm.Process.Ioctl(vcpu, KVM_RUN, 0), Ok);
+        Assert.That(BitConverter.ToUInt32(vmm.Load(run, 16), 8), Is.EqualTo(KVM_EXIT_INTERNAL_ERROR));
+    });
+
+    [Test]
     public void Halves_of_a_file_are_slots_of_their_own() => Run(vmm =>
     {
         const ulong Half = 4UL << 20;
