@@ -82,6 +82,52 @@ internal sealed class ArrowTests
         Assert.That(snake, Is.Empty);
     }
 
+    /// <summary>Documentation/house-arrows.md is drawn from the compiled references. Run with KVMSHARP_UPDATE_DOCS=1 to draw it anew.</summary>
+    [Test]
+    public void The_drawing_of_the_house_is_what_the_code_says()
+    {
+        string path = Path.Combine(Repository.Root, "Documentation", "house-arrows.md");
+        string drawing = Draw();
+        if (Environment.GetEnvironmentVariable("KVMSHARP_UPDATE_DOCS") == "1")
+            File.WriteAllText(path, drawing);
+        Assert.That(File.ReadAllText(path).ReplaceLineEndings("\n"), Is.EqualTo(drawing));
+    }
+
+    private static string Draw()
+    {
+        var edges = new SortedSet<string>(StringComparer.Ordinal);
+        using (ModuleDefinition image = Repository.Load("KvmSharp.Kernel"))
+        {
+            foreach (MethodDefinition method in image.GetTypes().SelectMany(t => t.Methods).Where(m => m.HasBody))
+            {
+                foreach (Instruction instruction in method.Body.Instructions)
+                {
+                    if (instruction.Operand is MethodReference reference && Resolve(reference) is { } callee && callee.Module == image
+                        && Folder(method) is { } from && Folder(callee) is { } to && from != to)
+                        edges.Add($"    {from} --> {to}");
+                }
+            }
+        }
+
+        foreach (string assembly in new[] { "KvmSharp.Kernel", "KvmSharp.Arch.X86", "KvmSharp.Arch.Arm64", "KvmSharp.Init" })
+        {
+            foreach (string reference in References(assembly).Where(r => r != "KvmSharp.Annotations"))
+                edges.Add($"    {Box(assembly)} ==> {Box(reference)}");
+        }
+
+        return "# The arrows of the house\n\nDrawn from the compiled references by a test. Thin arrows are calls between folders of the kernel image, thick ones references between\n"
+            + "assemblies.\n\n```mermaid\ngraph TD\n" + string.Join('\n', edges) + "\n```\n";
+    }
+
+    private static string Box(string assembly) => assembly switch
+    {
+        "KvmSharp.Kernel" => "image[kernel image]",
+        "KvmSharp.Machine" => "machine",
+        "KvmSharp.Arch.X86" => "x86[arch/x86]",
+        "KvmSharp.Arch.Arm64" => "arm64[arch/arm64]",
+        _ => "start[init]",
+    };
+
     private static string[] References(string assembly)
     {
         using ModuleDefinition module = Repository.Load(assembly);

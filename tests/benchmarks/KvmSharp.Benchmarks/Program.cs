@@ -12,6 +12,13 @@ using static Linux.Rwsem;
 using static Linux.SpinlockH;
 using static Linux.Srcutree;
 
+if (args.Contains("hosts"))
+{
+    KvmSharp.Benchmarks.HostBenchmarks.Boot();
+    KvmSharp.Benchmarks.HostBenchmarks.Pages();
+    return 0;
+}
+
 // The switch must be set before the first primitive runs: then its value is a constant for the JIT.
 bool exploration = args.Contains("exploration");
 AppContext.SetSwitch("KvmSharp.Exploration", exploration);
