@@ -167,7 +167,6 @@ internal sealed class VirtualMachine
         ulong scratch = _process.Scratch;
 
         Span<byte> sregs = stackalloc byte[Kvm.SregsSize];
-        _process.Read(scratch, sregs);
         Check("KVM_GET_SREGS", _process.Ioctl(fd, Kvm.GetSregs, scratch));
         _process.Read(scratch, sregs);
         Kvm.EnterLongMode(sregs, GuestProgram.BootTables);

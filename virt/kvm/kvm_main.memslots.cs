@@ -358,9 +358,9 @@ internal static partial class KvmMain
         int r = kvm_prepare_memory_region(kvm, old, @new, change);
         if (r != 0)
         {
-            // The slot comes back; both sets then hold the old one again.
+            // The inactive set still holds the old slot: publishing it brings the slot back in both.
             if (invalidates)
-                kvm_activate_memslot_restore(kvm, invalid_slot!, old!);
+                kvm_activate_memslot(kvm, invalid_slot, old);
             else
                 mutex_unlock(kvm.slots_arch_lock);
             return r;
@@ -386,13 +386,6 @@ internal static partial class KvmMain
         kvm_commit_memory_region(kvm, old, @new, change);
         return 0;
     }
-
-    /// <summary>The inactive set still holds the old slot; publish it and repair the other.</summary>
-    [MightSleep]
-    [MustHold("kvm.slots_lock")]
-    [Releases("kvm.slots_arch_lock")]
-    private static void kvm_activate_memslot_restore(kvm kvm, kvm_memory_slot invalid_slot, kvm_memory_slot old) =>
-        kvm_activate_memslot(kvm, invalid_slot, old);
 
     private static bool kvm_check_memslot_overlap(kvm_memslots slots, int id, gfn_t start, gfn_t end)
     {
