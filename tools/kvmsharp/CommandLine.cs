@@ -2,6 +2,7 @@
 // KvmSharp only; no upstream counterpart.
 using System.CommandLine;
 using KvmSharp.Tools.Boot;
+using KvmSharp.Tools.Check;
 using KvmSharp.Tools.Replay;
 using Spectre.Console;
 
@@ -16,6 +17,7 @@ internal static class CommandLine
         {
             BootCommand.Create(console, output),
             ReplayCommand.Create(console, output, error),
+            CheckCommand.Create(console, output),
         };
 
         ParseResult parsed = root.Parse(args);

@@ -33,9 +33,9 @@ internal static class ReplayCommand
     {
         var options = new HostOptions { MemoryBytes = 4UL << 30, Cpus = 2, Strategy = strategy, Lockdep = false, NameLiveObjects = false };
         var results = new object[traces.Length];
-        console.Progress().AutoClear(true).Start(context =>
+        TerminalProgress.Run(console, progress =>
         {
-            ProgressTask task = context.AddTask("replaying", maxValue: traces.Length);
+            Action replayed = progress.Add("replaying", traces.Length);
             Parallel.For(0, traces.Length, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, i =>
             {
                 try
@@ -47,7 +47,7 @@ internal static class ReplayCommand
                     results[i] = bad;
                 }
 
-                task.Increment(1);
+                replayed();
             });
         });
 
