@@ -12,15 +12,6 @@ internal static unsafe class PinnedIo
     private const int Batch = 16;
     private const ulong MaxFixedBuffer = 1UL << 30;
 
-    /// <summary>write(2) on an O_DIRECT file.</summary>
-    /// <returns>Bytes, -EBADF, -EINVAL for what is not in units of 512 bytes, -EFAULT if any page cannot be pinned.</returns>
-    [MightSleep]
-    internal static long direct_write(uint fd, ulong address, ulong length, long position) => Direct(fd, address, length, position, write: true);
-
-    /// <summary>read(2) on an O_DIRECT file.</summary>
-    [MightSleep]
-    internal static long direct_read(uint fd, ulong address, ulong length, long position) => Direct(fd, address, length, position, write: false);
-
     /// <summary>vmsplice(2) into a pipe.</summary>
     /// <returns>Bytes that entered the pipe; -EFAULT if not even the first page could be had, -EAGAIN for a full pipe.</returns>
     [MightSleep]
@@ -94,16 +85,20 @@ internal static unsafe class PinnedIo
         return result;
     }
 
-    private static long Direct(uint fd, ulong address, ulong length, long position, bool write)
+    /// <summary>Whether reads and writes go to the disk past the page cache. A file system without a disk lets them through the cache.</summary>
+    internal static bool Bypasses(@file file) => (file.f_flags & O_DIRECT) != 0 && file_inode(file).i_sb.s_magic == MagicH.EXT4_SUPER_MAGIC;
+
+    /// <summary>read(2) and write(2) past the page cache: memory is pinned in place of copied.</summary>
+    /// <returns>Bytes, -EINVAL for what is not in units of 512 bytes, -EFAULT if any page cannot be pinned.</returns>
+    [MightSleep]
+    internal static nint Direct(@file file, ulong address, ulong length, ref long pos, bool write)
     {
-        @file? file = fget(fd);
-        if (file is null)
-            return -EBADF;
-        long result = (file.f_flags & O_DIRECT) == 0 || ((address | length | (ulong)position) & (SectorSize - 1)) != 0
-            ? -EINVAL
-            : Transfer(file, address, length, position, write);
-        fput(@file);
-        return result;
+        if (((address | length | (ulong)pos) & (SectorSize - 1)) != 0)
+            return -EINVAL;
+        nint moved = (nint)Transfer(file, address, length, pos, write);
+        if (moved > 0)
+            pos += moved;
+        return moved;
     }
 
     private static long Transfer(@file file, ulong address, ulong length, long position, bool write)

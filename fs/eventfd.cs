@@ -64,4 +64,6 @@ internal static class Eventfd
 
         return -EAGAIN;
     }
+
+    internal static int sys_eventfd2(uint count, uint flags) => sys_eventfd2(current.kernel, count, flags);
 }

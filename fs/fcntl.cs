@@ -9,10 +9,12 @@ internal static class Fcntl
     internal const int F_SETFD = 2;
     internal const int F_GETFL = 3;
     internal const int F_SETFL = 4;
+    internal const int F_SETLK = 6;
     internal const int F_SETOWN = 8;
     internal const int F_GETOWN = 9;
     internal const int F_SETSIG = 10;
     internal const int F_GETSIG = 11;
+    internal const int F_OFD_SETLK = 37;
     internal const int F_SETLEASE = 1024;
     internal const int F_GETLEASE = 1025;
     internal const int F_NOTIFY = 1026;
@@ -75,6 +77,9 @@ internal static class Fcntl
                 return filp.f_flags;
             case F_SETFL:
                 return setfl(filp, (uint)arg);
+            case F_SETLK:
+            case F_OFD_SETLK:
+                return Locks.fcntl_setlk(fd, cmd == F_OFD_SETLK, arg);
             case F_GETOWN:
             case F_GETSIG:
                 return 0;

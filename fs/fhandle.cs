@@ -25,4 +25,16 @@ internal static class Fhandle
         fput(@file);
         return exportable || (flag & AT_HANDLE_FID) != 0 ? 0 : -EOPNOTSUPP;
     }
+
+    /// <summary>name_to_handle_at(2) with an empty path. The handle itself is not filled in: nothing here opens by one.</summary>
+    [MustCheck]
+    [MightSleep]
+    internal static int sys_name_to_handle_at(int dfd, ulong name, ulong handle, ulong mnt_id, int flag)
+    {
+        _ = handle;
+        _ = mnt_id;
+        if (get_user(out byte first, name) != 0)
+            return -EFAULT;
+        return first != 0 || (flag & AT_EMPTY_PATH) == 0 ? -ENOENT : name_to_handle_at((uint)dfd, flag);
+    }
 }

@@ -226,4 +226,17 @@ internal static class Locks
         ctx.flc_lease.RemoveAll(l => l.Owner == owner);
         spin_unlock(ctx.flc_lock);
     }
+
+    /// <summary>F_SETLK and F_OFD_SETLK with user space's struct flock.</summary>
+    [MustCheck]
+    [MightSleep]
+    internal static int fcntl_setlk(uint fd, bool ofd, ulong flock)
+    {
+        if (get_user(out uint type_whence, flock) != 0 || get_user(out long start, flock + 8) != 0 || get_user(out long len, flock + 16) != 0 ||
+            get_user(out int pid, flock + 24) != 0)
+            return -EFAULT;
+        if (type_whence >> 16 != SEEK_SET || (ofd && pid != 0))
+            return -EINVAL;
+        return fcntl_setlk(fd, (short)type_whence, start, len, ofd);
+    }
 }

@@ -162,4 +162,13 @@ internal static class Open
     }
 
     internal static int sys_close(uint fd) => close_fd(fd);
+
+    /// <summary>utimensat(2) on a descriptor, without a path and with both times given.</summary>
+    [MustCheck]
+    [MightSleep]
+    internal static int sys_utimensat(int dfd, ulong filename, ulong utimes, int flags)
+    {
+        _ = utimes;
+        return filename != 0 || flags != 0 ? -EINVAL : sys_futimens((uint)dfd);
+    }
 }

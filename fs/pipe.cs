@@ -124,4 +124,21 @@ internal static class Pipe
     }
 
     internal static pipe_inode_info? get_pipe_info(@file file) => file.private_data as pipe_inode_info;
+
+    /// <summary>pipe2(2): both descriptors go to user memory, or neither exists.</summary>
+    [MustCheck]
+    [MightSleep]
+    internal static int sys_pipe2(ulong fildes, uint flags)
+    {
+        if ((flags & ~(O_CLOEXEC | O_NONBLOCK)) != 0)
+            return -EINVAL;
+        int error = do_pipe_flags(current.kernel, out int read_end, out int write_end);
+        if (error != 0)
+            return error;
+        if (put_user((ulong)(uint)read_end | ((ulong)(uint)write_end << 32), fildes) == 0)
+            return 0;
+        _ = close_fd((uint)read_end);
+        _ = close_fd((uint)write_end);
+        return -EFAULT;
+    }
 }

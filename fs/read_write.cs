@@ -86,6 +86,8 @@ internal static unsafe class ReadWrite
         count = Math.Min(count, MAX_RW_COUNT);
         if (file.f_op.read is { } read)
             return read(file, buf, count, ref pos);
+        if (PinnedIo.Bypasses(file))
+            return PinnedIo.Direct(file, buf, count, ref pos, write: false);
         return Chunks(file, buf, count, ref pos, file.f_op.read_iter!);
     }
 
@@ -104,6 +106,8 @@ internal static unsafe class ReadWrite
         count = Math.Min(count, MAX_RW_COUNT);
         if (file.f_op.write is { } write)
             return write(file, buf, count, ref pos);
+        if (PinnedIo.Bypasses(file))
+            return PinnedIo.Direct(file, buf, count, ref pos, write: true);
         return WriteChunks(file, buf, count, ref pos, file.f_op.write_iter!);
     }
 
@@ -312,6 +316,28 @@ internal static unsafe class ReadWrite
                 break;
         }
 
+        return done;
+    }
+
+    /// <summary>sendfile(2) with a pointer to the position, which moves by what was sent.</summary>
+    [MightSleep]
+    internal static nint sys_sendfile64(int out_fd, int in_fd, ulong offset, ulong count)
+    {
+        if (get_user(out long pos, offset) != 0)
+            return -EFAULT;
+        nint done = do_sendfile(out_fd, in_fd, ref pos, count);
+        return put_user(pos, offset) != 0 ? -EFAULT : done;
+    }
+
+    /// <summary>copy_file_range(2) with pointers to both positions.</summary>
+    [MightSleep]
+    internal static nint sys_copy_file_range(int fd_in, ulong off_in, int fd_out, ulong off_out, ulong len, uint flags)
+    {
+        if (get_user(out long pos_in, off_in) != 0 || get_user(out long pos_out, off_out) != 0)
+            return -EFAULT;
+        nint done = sys_copy_file_range(fd_in, ref pos_in, fd_out, ref pos_out, len, flags);
+        if (done > 0 && (put_user(pos_in, off_in) != 0 || put_user(pos_out, off_out) != 0))
+            return -EFAULT;
         return done;
     }
 }

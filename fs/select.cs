@@ -22,4 +22,27 @@ internal static class Select
         fput(@file);
         return revents != 0 ? 1 : 0;
     }
+
+    /// <summary>poll(2). The timeout must be 0: nothing here ever wakes a waiter.</summary>
+    [MustCheck]
+    [MightSleep]
+    internal static long sys_poll(ulong ufds, uint nfds, int timeout_msecs)
+    {
+        const ulong SizeOfPollfd = 8;
+        _ = timeout_msecs;
+        if (nfds > rlimit(ResourceH.RLIMIT_NOFILE))
+            return -EINVAL;
+        long ready = 0;
+        for (ulong i = 0; i < nfds; i++)
+        {
+            ulong at = ufds + (i * SizeOfPollfd);
+            if (get_user(out ulong pollfd, at) != 0)
+                return -EFAULT;
+            ready += do_pollfd((int)pollfd, (uint)(pollfd >> 32) & 0xFFFF, out uint revents);
+            if (put_user((ushort)revents, at + 6) != 0)
+                return -EFAULT;
+        }
+
+        return ready;
+    }
 }

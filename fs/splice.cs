@@ -69,4 +69,34 @@ internal static class Splice
 
         return done;
     }
+
+    /// <summary>splice(2): a null pointer means that the file's own position is used.</summary>
+    [MightSleep]
+    internal static nint sys_splice(int fd_in, ulong off_in, int fd_out, ulong off_out, ulong len, uint flags)
+    {
+        const uint SPLICE_F_ALL = 0xF;
+        if (len == 0)
+            return 0;
+        if ((flags & ~SPLICE_F_ALL) != 0)
+            return -EINVAL;
+        long @in = 0;
+        long @out = 0;
+        if ((off_in != 0 && get_user(out @in, off_in) != 0) || (off_out != 0 && get_user(out @out, off_out) != 0))
+            return -EFAULT;
+        nint done = sys_splice(fd_in, ref @in, off_in != 0, fd_out, ref @out, off_out != 0, len);
+        if ((off_in != 0 && put_user(@in, off_in) != 0) || (off_out != 0 && put_user(@out, off_out) != 0))
+            return -EFAULT;
+        return done;
+    }
+
+    /// <summary>vmsplice(2) of one range into a pipe.</summary>
+    [MightSleep]
+    internal static long sys_vmsplice(int fd, ulong uiov, ulong nr_segs, uint flags)
+    {
+        if (nr_segs != 1)
+            return nr_segs == 0 ? 0 : -EINVAL;
+        if (get_user(out ulong at, uiov) != 0 || get_user(out ulong len, uiov + 8) != 0)
+            return -EFAULT;
+        return PinnedIo.vmsplice_to_pipe((uint)fd, at, len, flags);
+    }
 }

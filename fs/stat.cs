@@ -2,7 +2,7 @@
 // Mirrors fs/stat.c, Linux 6.18.
 namespace Linux;
 
-internal static class Stat
+internal static unsafe class Stat
 {
     internal static void generic_fillattr(inode inode, ref kstat stat)
     {
@@ -34,5 +34,31 @@ internal static class Stat
         int error = vfs_getattr(file_inode(@file), ref stat);
         fput(@file);
         return error;
+    }
+
+    /// <summary>fstat(2): the answer in the layout of user space's struct stat.</summary>
+    [MustCheck]
+    [MightSleep]
+    internal static int sys_newfstat(uint fd, ulong statbuf)
+    {
+        kstat stat = default;
+        int error = sys_fstat(fd, ref stat);
+        return error != 0 ? error : cp_new_stat(in stat, statbuf);
+    }
+
+    private static int cp_new_stat(in kstat stat, ulong statbuf)
+    {
+        const int SizeOfStat = 144;
+        byte* tmp = stackalloc byte[SizeOfStat];
+        new Span<byte>(tmp, SizeOfStat).Clear();
+        *(ulong*)(tmp + 8) = stat.ino;
+        *(ulong*)(tmp + 16) = stat.nlink;
+        *(uint*)(tmp + 24) = stat.mode;
+        *(uint*)(tmp + 28) = stat.uid;
+        *(uint*)(tmp + 32) = stat.gid;
+        *(long*)(tmp + 48) = stat.size;
+        *(ulong*)(tmp + 56) = stat.blksize;
+        *(ulong*)(tmp + 64) = stat.blocks;
+        return copy_to_user(statbuf, tmp, SizeOfStat) != 0 ? -EFAULT : 0;
     }
 }

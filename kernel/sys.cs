@@ -22,4 +22,25 @@ internal static class Sys
         rlim = wanted;
         return 0;
     }
+
+    /// <summary>prlimit64(2) of the calling process itself.</summary>
+    [MustCheck]
+    [MightSleep]
+    internal static int sys_prlimit64(int pid, uint resource, ulong new_rlim, ulong old_rlim)
+    {
+        if (pid != 0 && pid != current.pid)
+            return -ESRCH;
+        rlimit? wanted = null;
+        if (new_rlim != 0)
+        {
+            if (get_user(out ulong soft, new_rlim) != 0 || get_user(out ulong hard, new_rlim + 8) != 0)
+                return -EFAULT;
+            wanted = new rlimit { rlim_cur = soft, rlim_max = hard };
+        }
+
+        int error = do_prlimit(current, resource, wanted, out rlimit old);
+        if (error != 0 || old_rlim == 0)
+            return error;
+        return put_user(old.rlim_cur, old_rlim) != 0 || put_user(old.rlim_max, old_rlim + 8) != 0 ? -EFAULT : 0;
+    }
 }

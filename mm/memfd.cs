@@ -97,4 +97,16 @@ internal static class Memfd
         up_read(mapping.i_mmap_rwsem);
         return any;
     }
+
+    [MustCheck]
+    [MightSleep]
+    internal static unsafe int sys_memfd_create(ulong uname, uint flags)
+    {
+        const int Longest = 250;
+        byte* name = stackalloc byte[Longest];
+        long length = strncpy_from_user(name, uname, Longest);
+        if (length < 0)
+            return (int)length;
+        return length == Longest ? -EINVAL : memfd_create(current.kernel, System.Text.Encoding.UTF8.GetString(name, (int)length), flags);
+    }
 }

@@ -51,4 +51,32 @@ internal static unsafe partial class Migrate
 
         up_read(mm.mmap_lock);
     }
+
+    /// <summary>move_pages(2) of the calling process; without <paramref name="nodes"/> it only asks.</summary>
+    [MightSleep]
+    internal static long sys_move_pages(int pid, ulong nr_pages, ulong pages, ulong nodes, ulong status, int flags)
+    {
+        const ulong Most = 1 << 16;
+        if (pid != 0 && pid != current.pid)
+            return -ESRCH;
+        if (nr_pages > Most)
+            return -ENOMEM;
+        ulong[] at = new ulong[nr_pages];
+        int[] targets = nodes == 0 ? [] : new int[nr_pages];
+        for (ulong i = 0; i < nr_pages; i++)
+        {
+            if (get_user(out at[i], pages + (i * sizeof(ulong))) != 0 || (nodes != 0 && get_user(out targets[i], nodes + (i * sizeof(int))) != 0))
+                return -EFAULT;
+        }
+
+        int[] found = new int[nr_pages];
+        long err = kernel_move_pages(at, targets, found, flags);
+        for (ulong i = 0; err == 0 && i < nr_pages; i++)
+        {
+            if (put_user(found[i], status + (i * sizeof(int))) != 0)
+                err = -EFAULT;
+        }
+
+        return err;
+    }
 }

@@ -95,4 +95,24 @@ internal static unsafe class ProcessVmAccess
 
         return 0;
     }
+
+    /// <summary>process_vm_readv(2) of one range of the calling process.</summary>
+    [MightSleep]
+    internal static long sys_process_vm_readv(int pid, ulong lvec, ulong liovcnt, ulong rvec, ulong riovcnt, ulong flags) =>
+        process_vm_rw(pid, lvec, liovcnt, rvec, riovcnt, flags, vm_write: false);
+
+    [MightSleep]
+    internal static long sys_process_vm_writev(int pid, ulong lvec, ulong liovcnt, ulong rvec, ulong riovcnt, ulong flags) =>
+        process_vm_rw(pid, lvec, liovcnt, rvec, riovcnt, flags, vm_write: true);
+
+    [MightSleep]
+    private static long process_vm_rw(int pid, ulong lvec, ulong liovcnt, ulong rvec, ulong riovcnt, ulong flags, bool vm_write)
+    {
+        if (flags != 0 || liovcnt != 1 || riovcnt != 1)
+            return -EINVAL;
+        if (get_user(out ulong local, lvec) != 0 || get_user(out ulong local_len, lvec + 8) != 0 || get_user(out ulong remote, rvec) != 0 ||
+            get_user(out ulong remote_len, rvec + 8) != 0)
+            return -EFAULT;
+        return pid != current.pid ? -ESRCH : process_vm_rw(current, local, local_len, remote, remote_len, vm_write);
+    }
 }

@@ -22,6 +22,7 @@ internal sealed class Outcome
 
     internal object? this[string output]
     {
+        get => _outputs.GetValueOrDefault(output);
         set => _outputs[output] = value;
     }
 

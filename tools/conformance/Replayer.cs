@@ -42,8 +42,8 @@ public static class Replayer
             UserProcess.Run(host.Kernel, "trace", process =>
             {
                 Prepare(process, reader.Header);
-                var session = new Session(process, process.OpenKvm());
-                RunLines(lines, process, session, reader.Header.Noisy, divergences, ref operations, nested: false);
+                var machine = new ModelMachine(process);
+                RunLines(lines, machine, new Session(machine), reader.Header.Noisy, divergences, ref operations, nested: false);
             });
         }
         catch (KernelOops oops)
@@ -78,7 +78,7 @@ public static class Replayer
 
     /// <summary>Lines of one process; a fork_begin recurses into the child's until its fork_end.</summary>
     private static void RunLines(
-        IEnumerator<Operation> lines, UserProcess process, Session session, bool noisy, List<Divergence> divergences, ref int operations, bool nested)
+        IEnumerator<Operation> lines, IUserMachine process, Session session, bool noisy, List<Divergence> divergences, ref int operations, bool nested)
     {
         while (lines.MoveNext())
         {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // KvmSharp only; no upstream counterpart.
+using System.Buffers.Binary;
+using System.Text;
 using Linux;
 
 namespace KvmSharp.Conformance;
@@ -8,14 +10,15 @@ namespace KvmSharp.Conformance;
 internal sealed partial class Session
 {
     private const int Page = 4096;
+    private const ulong AtEmptyPath = 0x1000;
 
     private Outcome OpenFile(Operation op) => BindDescriptor(op, op.Name switch
     {
-        "memfd_secret" => Sys(op.U32("flags"), static flags => memfd_secret(flags)),
-        "memfd_create" => Sys((Kernel, op.U32("flags")), static s => memfd_create(s.Kernel, "m", s.Item2)),
-        "tmpfile" => OpenDiskFile(direct: false),
-        "open_devnull" => Sys(Kernel, static kernel => DeviceFiles.OpenNull(kernel)),
-        _ => Sys(Kernel, static kernel => sys_eventfd2(kernel, 0, 0)),
+        "memfd_secret" => Sys(Unistd64.__NR_memfd_secret, op.U32("flags")),
+        "memfd_create" => Sys(Unistd64.__NR_memfd_create, CString("m"), op.U32("flags")),
+        "tmpfile" => _process.OpenDiskFile(direct: false),
+        "open_devnull" => _process.OpenNull(),
+        _ => Sys(Unistd64.__NR_eventfd2),
     });
 
     private Outcome? File(Operation op)
@@ -23,15 +26,15 @@ internal sealed partial class Session
         switch (op.Name)
         {
             case "fallocate":
-                return Outcome.Of(_process.Fallocate(Fd(op), op.I32("mode"), op.I64("offset"), op.I64("len")));
+                return Outcome.Of(Sys(Unistd64.__NR_fallocate, Arg(Fd(op)), op.U64("mode"), op.U64("offset"), op.U64("len")));
             case "ftruncate":
-                return Outcome.Of(_process.Ftruncate(Fd(op), op.I64("len")));
+                return Outcome.Of(Sys(Unistd64.__NR_ftruncate, Arg(Fd(op)), op.U64("len")));
             case "fstat":
                 return Fstat(Fd(op));
             case "fstatfs":
                 return Fstatfs(Fd(op));
             case "lseek":
-                return Outcome.Of(Sys((Fd(op), op.I64("offset"), Whence(op)), static s => sys_lseek((uint)s.Item1, s.Item2, s.Item3)));
+                return Outcome.Of(Sys(Unistd64.__NR_lseek, Arg(Fd(op)), op.U64("offset"), Whence(op)));
             case "pread":
             case "read":
                 return Read(op, Fd(op));
@@ -39,31 +42,31 @@ internal sealed partial class Session
             case "write":
                 return Write(op, Fd(op));
             case "fsync":
-                return Outcome.Of(Sys(Fd(op), static fd => do_fsync((uint)fd, 0)));
+                return Outcome.Of(Sys(Unistd64.__NR_fsync, Arg(Fd(op))));
             case "fdatasync":
-                return Outcome.Of(Sys(Fd(op), static fd => do_fsync((uint)fd, 1)));
+                return Outcome.Of(Sys(Unistd64.__NR_fdatasync, Arg(Fd(op))));
             case "flock":
-                return Outcome.Of(Sys((Fd(op), op.I32("operation")), static s => sys_flock((uint)s.Item1, s.Item2 | Locks.LOCK_NB)));
+                return Outcome.Of(Sys(Unistd64.__NR_flock, Arg(Fd(op)), op.U64("operation") | Locks.LOCK_NB));
             case "file_lock":
-                return Outcome.Of(Sys((Fd(op), op.I32("type"), op.I64("start"), op.I64("len"), op.Flag("ofd")), static s => fcntl_setlk((uint)s.Item1, s.Item2, s.Item3, s.Item4, s.Item5)));
+                return FileLock(op);
             case "fcntl":
-                return Outcome.Of(Sys((Fd(op), FcntlCommand(op), op.U64("arg")), static s => sys_fcntl((uint)s.Item1, s.Item2, s.Item3)));
+                return Outcome.Of(Sys(Unistd64.__NR_fcntl, Arg(Fd(op)), Arg(FcntlCommand(op)), op.U64("arg")));
             case "fchmod":
-                return Outcome.Of(Sys((Fd(op), op.U32("mode")), static s => sys_fchmod((uint)s.Item1, s.Item2)));
+                return Outcome.Of(Sys(Unistd64.__NR_fchmod, Arg(Fd(op)), op.U64("mode")));
             case "fchown":
-                return Outcome.Of(Sys((Fd(op), op.U32("uid"), op.U32("gid")), static s => sys_fchown((uint)s.Item1, s.Item2, s.Item3)));
+                return Outcome.Of(Sys(Unistd64.__NR_fchown, Arg(Fd(op)), op.U64("uid"), op.U64("gid")));
             case "futimens":
-                return Outcome.Of(Sys(Fd(op), static fd => sys_futimens((uint)fd)));
+                return Futimens(op);
             case "fgetxattr":
-                return Outcome.Of(Sys((Fd(op), op.Text("name")), static s => sys_fgetxattr((uint)s.Item1, s.Item2)));
+                return Outcome.Of(Sys(Unistd64.__NR_fgetxattr, Arg(Fd(op)), CString(op.Text("name")), _process.Buffer(Page, fill: 0), Page));
             case "fsetxattr":
-                return Outcome.Of(Sys((Fd(op), op.Text("name"), op.Bytes("hex"), op.I32("flags")), static s => sys_fsetxattr((uint)s.Item1, s.Item2, s.Item3, s.Item4)));
+                return SetXattr(op);
             case "fremovexattr":
-                return Outcome.Of(Sys((Fd(op), op.Text("name")), static s => sys_fremovexattr((uint)s.Item1, s.Item2)));
+                return Outcome.Of(Sys(Unistd64.__NR_fremovexattr, Arg(Fd(op)), CString(op.Text("name"))));
             case "flistxattr":
-                return Outcome.Of(Sys(Fd(op), static fd => sys_flistxattr((uint)fd)));
+                return Outcome.Of(Sys(Unistd64.__NR_flistxattr, Arg(Fd(op)), _process.Buffer(Page, fill: 0), Page));
             case "name_to_handle_at":
-                return Outcome.Of(Sys((Fd(op), op.I32("flags")), static s => name_to_handle_at((uint)s.Item1, s.Item2 | 0x1000)));
+                return NameToHandle(op);
             case "readlink_fd":
                 return ReadLink(Fd(op));
             case "splice_from":
@@ -75,19 +78,19 @@ internal sealed partial class Session
             case "copy_file_range_to":
                 return CopyWithDisk(op);
             case "ioctl_raw":
-                return Outcome.Of(_process.Ioctl(Fd(op), op.U32("request"), _process.Buffer(Page, fill: 0)));
+                return Outcome.Of(Ioctl(Fd(op), op.U32("request"), _process.Buffer(Page, fill: 0)));
             case "posix_fadvise":
-                return Outcome.Of(Sys((Fd(op), op.I64("offset"), op.I64("len"), op.I32("advice")), static s => ksys_fadvise64_64(s.Item1, s.Item2, s.Item3, s.Item4)));
+                return Outcome.Of(Sys(Unistd64.__NR_fadvise64, Arg(Fd(op)), op.U64("offset"), op.U64("len"), op.U64("advice")));
             case "readahead":
-                return Outcome.Of(Sys((Fd(op), op.I64("offset"), op.U64("len")), static s => ksys_readahead(s.Item1, s.Item2, s.Item3)));
+                return Outcome.Of(Sys(Unistd64.__NR_readahead, Arg(Fd(op)), op.U64("offset"), op.U64("len")));
             case "sync_file_range":
-                return Outcome.Of(Sys((Fd(op), op.I64("offset"), op.I64("len"), op.U32("flags")), static s => ksys_sync_file_range(s.Item1, s.Item2, s.Item3, s.Item4)));
+                return Outcome.Of(Sys(Unistd64.__NR_sync_file_range, Arg(Fd(op)), op.U64("offset"), op.U64("len"), op.U64("flags")));
             case "poll":
                 return Poll(Fd(op), op.U32("events"));
             case "epoll_add":
-                return Outcome.Of(Sys(Fd(op), static fd => do_epoll_add((uint)fd)));
+                return Outcome.Of(_process.EpollAdd(Fd(op)));
             case "execveat":
-                return Outcome.Of(Sys(Fd(op), static fd => do_execveat_fd((uint)fd)));
+                return Outcome.Of(_process.ExecveAt(Fd(op)));
             case "fork_exec_probe":
                 return ExecProbe(op);
             default:
@@ -131,12 +134,16 @@ internal sealed partial class Session
 
     private Outcome Fstat(int fd)
     {
-        kstat stat = default;
-        Outcome outcome = Outcome.Of(Sys(fd, fd => sys_fstat((uint)fd, ref stat)));
+        const int SizeOfStat = 144;
+        Outcome outcome = Outcome.Of(Sys(Unistd64.__NR_fstat, Arg(fd), Scratch));
         if (!outcome.Succeeded)
             return outcome;
-        return outcome.With("size", stat.size).With("mode_type", ModeType(stat.mode)).With("perm", stat.mode & 0xFFF).With("nlink", stat.nlink)
-            .With("blocks", stat.blocks).With("blksize", stat.blksize).With("uid", stat.uid).With("gid", stat.gid);
+        byte[] stat = new byte[SizeOfStat];
+        _process.Read(Scratch, stat);
+        uint mode = BitConverter.ToUInt32(stat, 24);
+        return outcome.With("size", BitConverter.ToInt64(stat, 48)).With("mode_type", ModeType(mode)).With("perm", mode & 0xFFF)
+            .With("nlink", BitConverter.ToUInt64(stat, 16)).With("blocks", BitConverter.ToInt64(stat, 64)).With("blksize", BitConverter.ToInt64(stat, 56))
+            .With("uid", BitConverter.ToUInt32(stat, 28)).With("gid", BitConverter.ToUInt32(stat, 32));
     }
 
     private static string ModeType(uint mode) => (mode & S_IFMT) switch
@@ -150,18 +157,77 @@ internal sealed partial class Session
 
     private Outcome Fstatfs(int fd)
     {
-        kstatfs stat = default;
-        Outcome outcome = Outcome.Of(Sys(fd, fd => sys_fstatfs((uint)fd, out stat)));
-        return outcome.Succeeded ? outcome.With("fs_type", stat.f_type).With("bsize", stat.f_bsize).With("namelen", stat.f_namelen) : outcome;
+        const int SizeOfStatfs = 120;
+        Outcome outcome = Outcome.Of(Sys(Unistd64.__NR_fstatfs, Arg(fd), Scratch));
+        if (!outcome.Succeeded)
+            return outcome;
+        byte[] stat = new byte[SizeOfStatfs];
+        _process.Read(Scratch, stat);
+        return outcome.With("fs_type", BitConverter.ToInt64(stat, 0)).With("bsize", BitConverter.ToInt64(stat, 8)).With("namelen", BitConverter.ToInt64(stat, 64));
+    }
+
+    private Outcome FileLock(Operation op)
+    {
+        Span<byte> flock = stackalloc byte[32];
+        flock.Clear();
+        BinaryPrimitives.WriteInt16LittleEndian(flock, (short)op.I32("type"));
+        BinaryPrimitives.WriteInt64LittleEndian(flock[8..], op.I64("start"));
+        BinaryPrimitives.WriteInt64LittleEndian(flock[16..], op.I64("len"));
+        int fd = Fd(op);
+        _process.Write(Scratch, flock);
+        return Outcome.Of(Sys(Unistd64.__NR_fcntl, Arg(fd), op.Flag("ofd") ? (ulong)Fcntl.F_OFD_SETLK : Fcntl.F_SETLK, Scratch));
+    }
+
+    private Outcome Futimens(Operation op)
+    {
+        Span<byte> times = stackalloc byte[32];
+        times.Clear();
+        BinaryPrimitives.WriteInt64LittleEndian(times, 1_000_000_000);
+        BinaryPrimitives.WriteInt64LittleEndian(times[16..], 1_000_000_000);
+        int fd = Fd(op);
+        _process.Write(Scratch, times);
+        return Outcome.Of(Sys(Unistd64.__NR_utimensat, Arg(fd), 0, Scratch, 0));
+    }
+
+    private Outcome SetXattr(Operation op)
+    {
+        byte[] value = op.Bytes("hex");
+        int fd = Fd(op);
+        ulong buffer = _process.Buffer(value.Length, fill: 0);
+        _process.Write(buffer, value);
+        return Outcome.Of(Sys(Unistd64.__NR_fsetxattr, Arg(fd), CString(op.Text("name")), buffer, (ulong)value.Length, op.U64("flags")));
+    }
+
+    private Outcome NameToHandle(Operation op)
+    {
+        const uint MaxHandle = 128;
+        const ulong MountId = 2048;
+        const ulong Empty = 3072;
+        Span<byte> handle = stackalloc byte[8];
+        BinaryPrimitives.WriteUInt64LittleEndian(handle, MaxHandle);
+        int fd = Fd(op);
+        _process.Write(Scratch, handle);
+        _process.Write(Scratch + Empty, [0]);
+        return Outcome.Of(Sys(Unistd64.__NR_name_to_handle_at, Arg(fd), Scratch + Empty, Scratch, Scratch + MountId, op.U64("flags") | AtEmptyPath));
+    }
+
+    /// <summary>A string argument, in the second half of the scratch memory.</summary>
+    private ulong CString(string text)
+    {
+        const ulong Strings = 32768;
+        byte[] bytes = new byte[Encoding.UTF8.GetByteCount(text) + 1];
+        Encoding.UTF8.GetBytes(text, bytes);
+        _process.Write(Scratch + Strings, bytes);
+        return Scratch + Strings;
     }
 
     private Outcome Read(Operation op, int fd)
     {
         ulong len = op.U64("len");
-        ulong buffer = _process.Buffer((int)Math.Min(len, 1 << 24), fill: 0);
+        ulong buffer = _process.Buffer((int)Math.Min(len, IUserMachine.MaxBuffer), fill: 0);
         long result = op.Name == "pread"
-            ? Sys((fd, buffer, len, op.I64("offset")), static s => sys_pread64((uint)s.fd, s.buffer, s.len, s.Item4))
-            : Sys((fd, buffer, len), static s => sys_read((uint)s.fd, s.buffer, s.len));
+            ? Sys(Unistd64.__NR_pread64, Arg(fd), buffer, len, op.U64("offset"))
+            : Sys(Unistd64.__NR_read, Arg(fd), buffer, len);
         Outcome outcome = Outcome.Of(result);
         return outcome.Succeeded ? outcome.With("data", Hex(buffer, (int)result)) : outcome;
     }
@@ -172,8 +238,8 @@ internal sealed partial class Session
         ulong buffer = _process.Buffer(data.Length, fill: 0);
         _process.Write(buffer, data);
         return Outcome.Of(op.Name == "pwrite"
-            ? Sys((fd, buffer, (ulong)data.Length, op.I64("offset")), static s => sys_pwrite64((uint)s.fd, s.buffer, s.Item3, s.Item4))
-            : Sys((fd, buffer, (ulong)data.Length), static s => sys_write((uint)s.fd, s.buffer, s.Item3)));
+            ? Sys(Unistd64.__NR_pwrite64, Arg(fd), buffer, (ulong)data.Length, op.U64("offset"))
+            : Sys(Unistd64.__NR_write, Arg(fd), buffer, (ulong)data.Length));
     }
 
     private string Hex(ulong address, int length)
@@ -185,51 +251,47 @@ internal sealed partial class Session
 
     private Outcome ReadLink(int fd)
     {
-        string text = string.Empty;
-        Outcome outcome = Outcome.Of(Sys(fd, fd => proc_fd_link((uint)fd, out text)));
+        Outcome outcome = Outcome.Of(_process.ReadLink(fd, out string text));
         return outcome.Succeeded ? outcome.With("text", text) : outcome;
     }
 
     private Outcome Poll(int fd, uint events)
     {
-        uint revents = 0;
-        long result = Sys((fd, events), s => do_pollfd(s.fd, s.events, out revents));
-        return Outcome.Of(result).With("revents", revents);
+        Span<byte> pollfd = stackalloc byte[8];
+        BinaryPrimitives.WriteInt32LittleEndian(pollfd, fd);
+        BinaryPrimitives.WriteUInt32LittleEndian(pollfd[4..], events & 0xFFFF);
+        _process.Write(Scratch, pollfd);
+        long result = Sys(Unistd64.__NR_poll, Scratch, 1, 0);
+        _process.Read(Scratch, pollfd);
+        return Outcome.Of(result).With("revents", (long)BinaryPrimitives.ReadUInt16LittleEndian(pollfd[6..]));
     }
 
-    private long OpenDiskFile(bool direct) => Sys((Kernel, direct), static s =>
-    {
-        int fd = get_unused_fd_flags(0);
-        if (fd < 0)
-            return fd;
-        ErrPtr<@file> made = shmem_file_setup(s.Kernel.disk_mnt, s.Kernel, "/tmp/#1 (deleted)", 0);
-        if (IS_ERR(made))
-        {
-            put_unused_fd(fd);
-            return PTR_ERR(made);
-        }
-
-        Shmem.SetCapabilities(made.Value);
-        made.Value.f_flags |= O_LARGEFILE | (s.direct ? O_DIRECT : 0);
-        fd_install(fd, made.Value);
-        return fd;
-    });
-
     /// <summary>A disk file with a page of data, for the other end of a copy.</summary>
-    private int DiskFileWithPage()
+    private long DiskFileWithPage()
     {
-        int fd = (int)OpenDiskFile(direct: false);
-        ulong buffer = _process.Buffer(Page, fill: 0x5a);
-        Sys((fd, buffer), static s => sys_pwrite64((uint)s.fd, s.buffer, Page, 0));
+        long fd = _process.OpenDiskFile(direct: false);
+        Sys(Unistd64.__NR_pwrite64, Arg(fd), _process.Buffer(Page, fill: 0x5a), Page, 0);
         return fd;
     }
 
     private (int Read, int Write) MakePipe()
     {
-        int read = -1;
-        int write = -1;
-        Sys(Kernel, kernel => do_pipe_flags(kernel, out read, out write));
-        return (read, write);
+        Span<byte> ends = stackalloc byte[8];
+        long error = Sys(Unistd64.__NR_pipe2, Scratch, 0);
+        if (error != 0)
+            throw new InvalidOperationException($"no pipe: {Errno.Name((int)error)}");
+        _process.Read(Scratch, ends);
+        return (BinaryPrimitives.ReadInt32LittleEndian(ends), BinaryPrimitives.ReadInt32LittleEndian(ends[4..]));
+    }
+
+    /// <summary>An offset argument that is passed by pointer.</summary>
+    private ulong Offset(int slot, long value)
+    {
+        Span<byte> bytes = stackalloc byte[8];
+        BinaryPrimitives.WriteInt64LittleEndian(bytes, value);
+        ulong at = Scratch + 256 + ((ulong)slot * 8);
+        _process.Write(at, bytes);
+        return at;
     }
 
     private Outcome SpliceThroughPipe(Operation op)
@@ -241,54 +303,35 @@ internal sealed partial class Session
         long result;
         if (op.Name == "splice_from")
         {
-            result = Sys((fd, write, offset, len), static s =>
-            {
-                long none = 0;
-                return sys_splice(s.fd, ref s.offset, true, s.write, ref none, false, s.len);
-            });
+            result = Sys(Unistd64.__NR_splice, Arg(fd), Offset(0, offset), Arg(write), 0, len, 0);
         }
         else
         {
-            ulong buffer = _process.Buffer(Page, fill: 0x5a);
-            Sys((write, buffer), static s => sys_write((uint)s.write, s.buffer, Page));
-            result = Sys((fd, read, offset, len), static s =>
-            {
-                long none = 0;
-                return sys_splice(s.read, ref none, false, s.fd, ref s.offset, true, s.len);
-            });
+            Sys(Unistd64.__NR_write, Arg(write), _process.Buffer(Page, fill: 0x5a), Page);
+            result = Sys(Unistd64.__NR_splice, Arg(read), 0, Arg(fd), Offset(0, offset), len, 0);
         }
 
-        _process.Close(read);
-        _process.Close(write);
+        CloseFd(read);
+        CloseFd(write);
         return Outcome.Of(result);
     }
 
     private Outcome CopyWithDisk(Operation op)
     {
         int fd = Fd(op);
-        long offset = op.I64("offset");
         ulong len = op.U64("len");
-        int disk = op.Name.EndsWith("_from", StringComparison.Ordinal) ? (int)OpenDiskFile(direct: false) : DiskFileWithPage();
+        bool from = op.Name.EndsWith("_from", StringComparison.Ordinal);
+        long disk = from ? _process.OpenDiskFile(direct: false) : DiskFileWithPage();
+        ulong offset = Offset(0, op.I64("offset"));
+        ulong start = Offset(1, 0);
         long result = op.Name switch
         {
-            "sendfile_from" => Sys((fd, disk, offset, len), static s => do_sendfile(s.disk, s.fd, ref s.offset, s.len)),
-            "sendfile_to" => Sys((fd, disk, offset, len), static s =>
-            {
-                long start = 0;
-                return do_sendfile(s.fd, s.disk, ref start, s.len);
-            }),
-            "copy_file_range_from" => Sys((fd, disk, offset, len), static s =>
-            {
-                long start = 0;
-                return sys_copy_file_range(s.fd, ref s.offset, s.disk, ref start, s.len, 0);
-            }),
-            _ => Sys((fd, disk, offset, len), static s =>
-            {
-                long start = 0;
-                return sys_copy_file_range(s.disk, ref start, s.fd, ref s.offset, s.len, 0);
-            }),
+            "sendfile_from" => Sys(Unistd64.__NR_sendfile, Arg(disk), Arg(fd), offset, len),
+            "sendfile_to" => Sys(Unistd64.__NR_sendfile, Arg(fd), Arg(disk), start, len),
+            "copy_file_range_from" => Sys(Unistd64.__NR_copy_file_range, Arg(fd), offset, Arg(disk), start, len),
+            _ => Sys(Unistd64.__NR_copy_file_range, Arg(disk), start, Arg(fd), offset, len),
         };
-        _process.Close(disk);
+        CloseFd(disk);
         return Outcome.Of(result);
     }
 
@@ -299,29 +342,27 @@ internal sealed partial class Session
         ulong offset = op.U64("offset");
         ulong len = op.U64("len");
         Outcome outcome = Outcome.Of(0);
-        _process.RunForkedChild(child =>
+        _process.RunExecutedChild(child =>
         {
-            child.ExecNewImage();
-            kstat stat = default;
-            long error = child.Syscall(fd, fd => sys_fstat((uint)fd, ref stat));
-            outcome["fstat_errno"] = error == 0 ? null : Errno.Name((int)error);
-            if (error != 0)
+            Outcome stat = new Session(child, -1).Fstat(fd);
+            outcome["fstat_errno"] = stat["errno"];
+            if (!stat.Succeeded)
                 return;
-            outcome["size"] = stat.size;
-            long address = child.Mmap(0, len, 1, 1, fd, offset);
+            outcome["size"] = stat["size"];
+            long address = child.Syscall(Unistd64.__NR_mmap, 0, len, 1, 1, Arg(fd), offset);
             bool failed = address is < 0 and >= -4095;
             outcome["mmap_errno"] = failed ? Errno.Name((int)address) : null;
             if (failed)
                 return;
             byte[] data = new byte[16];
-            if (child.TryLoad((ulong)address, data, out _, out kernel_siginfo signal))
+            if (child.Load((ulong)address, data) is not { } signal)
             {
                 outcome["data"] = Convert.ToHexStringLower(data);
                 return;
             }
 
-            outcome["signal"] = SignalName(signal.si_signo);
-            outcome["si_code"] = (long)signal.si_code;
+            outcome["signal"] = SignalName(signal.Number);
+            outcome["si_code"] = (long)signal.Code;
         });
         return outcome;
     }

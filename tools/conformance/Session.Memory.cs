@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // KvmSharp only; no upstream counterpart.
 using System.Buffers.Binary;
-using KvmSharp.Init;
 using Linux;
 
 namespace KvmSharp.Conformance;
@@ -10,6 +9,8 @@ namespace KvmSharp.Conformance;
 internal sealed partial class Session
 {
     private const int HeadBytes = 16;
+    private const ulong FutexWake = 1;
+    private const ulong FutexPrivate = 128;
     private const ulong NodeMaskBits = 64;
 
     private Outcome? Memory(Operation op)
@@ -25,19 +26,19 @@ internal sealed partial class Session
             case "fill":
                 return Fill(op);
             case "madvise":
-                return Outcome.Of(Sys((At(op), op.U64("len"), Advice(op)), static s => sys_madvise(s.Item1, s.Item2, s.Item3)));
+                return Outcome.Of(Sys(Unistd64.__NR_madvise, At(op), op.U64("len"), Arg(Advice(op))));
             case "mlock":
-                return Outcome.Of(Sys((At(op), op.U64("len")), static s => sys_mlock(s.Item1, s.Item2)));
+                return Outcome.Of(Sys(Unistd64.__NR_mlock, At(op), op.U64("len")));
             case "mlock2":
-                return Outcome.Of(Sys((At(op), op.U64("len"), op.U32("flags")), static s => sys_mlock2(s.Item1, s.Item2, s.Item3)));
+                return Outcome.Of(Sys(Unistd64.__NR_mlock2, At(op), op.U64("len"), op.U64("flags")));
             case "munlock":
-                return Outcome.Of(Sys((At(op), op.U64("len")), static s => sys_munlock(s.Item1, s.Item2)));
+                return Outcome.Of(Sys(Unistd64.__NR_munlock, At(op), op.U64("len")));
             case "mlockall":
-                return Outcome.Of(Sys(op.I32("flags"), static flags => sys_mlockall(flags)));
+                return Outcome.Of(Sys(Unistd64.__NR_mlockall, op.U64("flags")));
             case "munlockall":
-                return Outcome.Of(Sys(0, static _ => sys_munlockall()));
+                return Outcome.Of(Sys(Unistd64.__NR_munlockall));
             case "msync":
-                return Outcome.Of(Sys((At(op), op.U64("len"), op.I32("flags")), static s => sys_msync(s.Item1, s.Item2, s.Item3)));
+                return Outcome.Of(Sys(Unistd64.__NR_msync, At(op), op.U64("len"), op.U64("flags")));
             case "mincore":
                 return Mincore(op);
             case "mbind":
@@ -55,7 +56,7 @@ internal sealed partial class Session
             case "smaps_entry":
                 return SmapsEntry(op);
             case "vm_locked":
-                return Outcome.Of(0).With("kb", (long)_process.Mm.locked_vm * 4);
+                return Outcome.Of(0).With("kb", _process.LockedKb());
             case "setrlimit_memlock":
                 return SetMemlock(op);
             case "process_vm_readv":
@@ -75,9 +76,9 @@ internal sealed partial class Session
             case "pipe_read_into":
                 return PipeRead(op);
             case "iouring_register":
-                return Outcome.Of(Sys((At(op), op.U64("len")), static s => io_sqe_buffer_register(s.Item1, s.Item2)));
+                return Outcome.Of(_process.IoUringRegister(At(op), op.U64("len")));
             case "futex_wake":
-                return Outcome.Of(Sys((At(op), op.Flag("private")), static s => Waitwake.futex_wake(s.Item1, !s.Item2, 1)));
+                return Outcome.Of(Sys(Unistd64.__NR_futex, At(op), op.Flag("private") ? FutexWake | FutexPrivate : FutexWake, 1));
             case "fork_child_load":
             {
                 Outcome? outcome = null;
@@ -97,68 +98,48 @@ internal sealed partial class Session
         _ => $"SIG{signal}",
     };
 
-    private Outcome Faulted(Operation op, kernel_siginfo signal, int done)
+    private Outcome Faulted(Operation op, UserSignal signal)
     {
         ulong start = Lookup(op.Text("map")).Start;
-        return Outcome.Signal(SignalName(signal.si_signo), signal.si_code, unchecked((long)(signal.si_addr - start)), done);
+        return Outcome.Signal(SignalName(signal.Number), signal.Code, unchecked((long)(signal.Address - start)), (long)signal.Done);
     }
 
-    private Outcome Load(UserProcess process, Operation op)
+    private Outcome Load(IUserMachine process, Operation op)
     {
-        ulong at = At(op);
-        byte[] data = new byte[op.I32("len")];
-        if (!process.TryLoad(at, data, out int done, out kernel_siginfo signal))
-            return Faulted(op, signal, done);
+        byte[] data = new byte[Length(op)];
+        if (process.Load(At(op), data) is { } signal)
+            return Faulted(op, signal);
         return Outcome.Of(data.Length).With("data", Convert.ToHexStringLower(data));
     }
 
     private Outcome Scan(Operation op)
     {
-        ulong at = At(op);
-        long len = op.I64("len");
-        long nonzero = 0;
-        long sum = 0;
-        byte[] chunk = new byte[Page];
-        for (long done = 0; done < len;)
-        {
-            // Never across a page: a fault is at the first byte of what is not there.
-            int n = (int)Math.Min(Page - (long)((at + (ulong)done) % Page), len - done);
-            if (!_process.TryLoad(at + (ulong)done, chunk.AsSpan(0, n), out int got, out kernel_siginfo signal))
-                return Faulted(op, signal, (int)done + got);
-            for (int i = 0; i < n; i++)
-            {
-                nonzero += chunk[i] != 0 ? 1 : 0;
-                sum += chunk[i];
-            }
-
-            done += n;
-        }
-
-        return Outcome.Of(len).With("nonzero", nonzero).With("sum", sum);
+        ulong len = op.U64("len");
+        if (_process.Scan(At(op), len, out ulong nonzero, out ulong sum) is { } signal)
+            return Faulted(op, signal);
+        return Outcome.Of((long)len).With("nonzero", nonzero).With("sum", sum);
     }
 
     private Outcome StoreBytes(Operation op, byte[] data)
     {
-        if (!_process.TryStore(At(op), data, out int done, out kernel_siginfo signal))
-            return Faulted(op, signal, done);
+        if (_process.Store(At(op), data) is { } signal)
+            return Faulted(op, signal);
         return Outcome.Of(data.Length);
     }
 
     private Outcome Fill(Operation op)
     {
-        ulong at = At(op);
-        long len = op.I64("len");
-        byte[] chunk = new byte[Page];
-        Array.Fill(chunk, (byte)op.U32("byte"));
-        for (long done = 0; done < len;)
-        {
-            int n = (int)Math.Min(Page - (long)((at + (ulong)done) % Page), len - done);
-            if (!_process.TryStore(at + (ulong)done, chunk.AsSpan(0, n), out int got, out kernel_siginfo signal))
-                return Faulted(op, signal, (int)done + got);
-            done += n;
-        }
+        ulong len = op.U64("len");
+        if (_process.Fill(At(op), len, (byte)op.U32("byte")) is { } signal)
+            return Faulted(op, signal);
+        return Outcome.Of((long)len);
+    }
 
-        return Outcome.Of(len);
+    /// <summary>A length whose bytes are answered in full.</summary>
+    private static int Length(Operation op)
+    {
+        ulong len = op.U64("len");
+        return len <= IUserMachine.MaxBuffer ? (int)len : throw op.Bad("len", $"is more than {IUserMachine.MaxBuffer}, whose bytes no line can hold");
     }
 
     private static int Advice(Operation op) => op.Text("advice") switch
@@ -198,7 +179,7 @@ internal sealed partial class Session
         ulong len = op.U64("len");
         int pages = (int)Math.Min((len + Page - 1) / Page, 1 << 20);
         ulong vec = _process.Buffer(Math.Max(pages, 1), fill: 0);
-        Outcome outcome = Outcome.Of(Sys((At(op), len, vec), static s => sys_mincore(s.Item1, s.len, s.vec)));
+        Outcome outcome = Outcome.Of(Sys(Unistd64.__NR_mincore, At(op), len, vec));
         if (!outcome.Succeeded)
             return outcome;
         byte[] bytes = new byte[pages];
@@ -206,10 +187,16 @@ internal sealed partial class Session
         return outcome.With("vec", string.Concat(bytes.Select(b => (b & 1) != 0 ? '1' : '0')));
     }
 
+    private VmaInfo? FindArea(ulong address)
+    {
+        IReadOnlyList<VmaInfo> areas = _process.Areas(address, address + 1);
+        return areas.Count != 0 && areas[0].Start <= address ? areas[0] : null;
+    }
+
     private Outcome MapsEntry(Operation op)
     {
         Named map = Lookup(op.Text("map"));
-        VmaInfo? vma = _process.FindArea(At(op));
+        VmaInfo? vma = FindArea(At(op));
         if (vma is not { } area)
             return Outcome.Of(0).With("found", false);
         return Outcome.Of(0).With("found", true).With("vma_off", unchecked((long)(area.Start - map.Start))).With("vma_len", area.End - area.Start)
@@ -235,7 +222,7 @@ internal sealed partial class Session
     private Outcome SmapsEntry(Operation op)
     {
         ulong at = At(op);
-        VmaInfo? vma = _process.FindArea(at);
+        VmaInfo? vma = FindArea(at);
         if (vma is not { } area)
             return Outcome.Of(0).With("found", false);
         SmapsInfo smaps = _process.Smaps(at);
@@ -245,18 +232,16 @@ internal sealed partial class Session
 
     private Outcome SetMemlock(Operation op)
     {
-        const int CapIpcLockBit = Capability.CAP_IPC_LOCK;
-        ulong bytes = op.U64("bytes");
+        Span<byte> limit = stackalloc byte[16];
+        Sys(Unistd64.__NR_prlimit64, 0, ResourceH.RLIMIT_MEMLOCK, 0, Scratch);
+        _process.Read(Scratch, limit);
+        BinaryPrimitives.WriteUInt64LittleEndian(limit, op.U64("bytes"));
+        _process.Write(Scratch, limit);
         bool drop = op.Flag("drop_caps");
-        return Outcome.Of(Sys((bytes, drop), static s =>
-        {
-            rlimit limit = current.signal.rlim[ResourceH.RLIMIT_MEMLOCK];
-            limit.rlim_cur = s.bytes;
-            int error = do_prlimit(current, ResourceH.RLIMIT_MEMLOCK, limit, out _);
-            if (error == 0 && s.drop)
-                current.cap_effective &= ~(1UL << CapIpcLockBit);
-            return error;
-        }));
+        Outcome outcome = Outcome.Of(Sys(Unistd64.__NR_prlimit64, 0, ResourceH.RLIMIT_MEMLOCK, Scratch, 0));
+        if (outcome.Succeeded && drop)
+            _process.DropIpcLock();
+        return outcome;
     }
 
     // By way of the kernel.
@@ -264,13 +249,24 @@ internal sealed partial class Session
     private Outcome ReadByKernel(Operation op)
     {
         ulong len = op.U64("len");
-        ulong buffer = _process.Buffer((int)Math.Min(len, 1 << 24), fill: 0);
+        ulong buffer = _process.Buffer((int)Math.Min(len, IUserMachine.MaxBuffer), fill: 0);
         ulong at = At(op);
         long result = op.Name == "process_vm_readv"
-            ? Sys((buffer, at, len), static s => sys_process_vm_readv(current, s.buffer, s.len, s.at, s.len))
-            : Sys((buffer, at, len), static s => mem_rw(s.buffer, s.at, s.len, write: false));
+            ? ProcessVm(Unistd64.__NR_process_vm_readv, buffer, at, len)
+            : _process.ProcMem(buffer, at, len, write: false);
         Outcome outcome = Outcome.Of(result);
         return outcome.Succeeded ? outcome.With("data", Hex(buffer, (int)result)) : outcome;
+    }
+
+    private long ProcessVm(uint number, ulong local, ulong remote, ulong length)
+    {
+        Span<byte> ranges = stackalloc byte[32];
+        BinaryPrimitives.WriteUInt64LittleEndian(ranges, local);
+        BinaryPrimitives.WriteUInt64LittleEndian(ranges[8..], length);
+        BinaryPrimitives.WriteUInt64LittleEndian(ranges[16..], remote);
+        BinaryPrimitives.WriteUInt64LittleEndian(ranges[24..], length);
+        _process.Write(Scratch, ranges);
+        return Sys(number, Arg(Sys(Unistd64.__NR_getpid)), Scratch, 1, Scratch + 16, 1, 0);
     }
 
     private Outcome WriteByKernel(Operation op)
@@ -280,84 +276,91 @@ internal sealed partial class Session
         _process.Write(buffer, data);
         ulong at = At(op);
         return Outcome.Of(op.Name == "process_vm_writev"
-            ? Sys((buffer, at, (ulong)data.Length), static s => sys_process_vm_writev(current, s.buffer, s.Item3, s.at, s.Item3))
-            : Sys((buffer, at, (ulong)data.Length), static s => mem_rw(s.buffer, s.at, s.Item3, write: true)));
+            ? ProcessVm(Unistd64.__NR_process_vm_writev, buffer, at, (ulong)data.Length)
+            : _process.ProcMem(buffer, at, (ulong)data.Length, write: true));
     }
 
     private Outcome DirectWrite(Operation op)
     {
-        int fd = (int)OpenDiskFile(direct: true);
-        ulong len = op.U64("len");
-        long result = Sys((fd, At(op), len), static s => direct_write((uint)s.fd, s.Item2, s.len, 0));
+        ulong at = At(op);
+        long fd = _process.OpenDiskFile(direct: true);
+        long result = Sys(Unistd64.__NR_write, Arg(fd), at, op.U64("len"));
         Outcome outcome = Outcome.Of(result);
         if (outcome.Succeeded)
-            outcome["head"] = ReadFile(fd, (int)Math.Min(result, HeadBytes));
-        _process.Close(fd);
+            outcome["head"] = DirectHead(fd, (int)Math.Min(result, HeadBytes));
+        CloseFd(fd);
         return outcome;
+    }
+
+    /// <summary>What arrived in an O_DIRECT file, which is read in whole sectors.</summary>
+    private string DirectHead(long fd, int length)
+    {
+        ulong buffer = _process.Buffer(Page, fill: 0);
+        long got = Sys(Unistd64.__NR_pread64, Arg(fd), buffer, Page, 0);
+        return Hex(buffer, (int)Math.Clamp(got, 0, length));
     }
 
     private Outcome DirectRead(Operation op)
     {
-        int fd = (int)OpenDiskFile(direct: true);
+        ulong at = At(op);
         ulong len = op.U64("len");
-        byte fill = (byte)op.U32("byte");
-        ulong buffer = _process.Buffer(Page, fill);
+        long fd = _process.OpenDiskFile(direct: true);
+        ulong buffer = _process.Buffer(Page, (byte)op.U32("byte"));
         for (ulong done = 0; done < len; done += Page)
-            Sys((fd, buffer, (long)done), static s => sys_pwrite64((uint)s.fd, s.buffer, Page, s.Item3));
-        Outcome outcome = Outcome.Of(Sys((fd, At(op), len), static s => direct_read((uint)s.fd, s.Item2, s.len, 0)));
-        _process.Close(fd);
+            Sys(Unistd64.__NR_pwrite64, Arg(fd), buffer, Page, done);
+        Outcome outcome = Outcome.Of(Sys(Unistd64.__NR_read, Arg(fd), at, len));
+        CloseFd(fd);
         return outcome;
-    }
-
-    private string ReadFile(int fd, int length)
-    {
-        ulong buffer = _process.Buffer(Math.Max(length, 1), fill: 0);
-        long got = Sys((fd, buffer, (ulong)length), static s => sys_pread64((uint)s.fd, s.buffer, s.Item3, 0));
-        return Hex(buffer, (int)Math.Max(got, 0));
     }
 
     private string Drain(int read, long written)
     {
         int length = (int)Math.Min(written, HeadBytes);
         ulong buffer = _process.Buffer(Math.Max(length, 1), fill: 0);
-        long got = length == 0 ? 0 : Sys((read, buffer, (ulong)length), static s => sys_read((uint)s.read, s.buffer, s.Item3));
+        long got = length == 0 ? 0 : Sys(Unistd64.__NR_read, Arg(read), buffer, (ulong)length);
         return Hex(buffer, (int)Math.Max(got, 0));
     }
 
     private Outcome Vmsplice(Operation op)
     {
+        const uint NonBlocking = 2;
+        ulong at = At(op);
         (int read, int write) = MakePipe();
-        long result = Sys((write, At(op), op.U64("len"), op.U32("flags")), static s => vmsplice_to_pipe((uint)s.write, s.Item2, s.Item3, s.Item4));
-        Outcome outcome = Outcome.Of(result);
-        if (outcome.Succeeded)
-            outcome["head"] = Drain(read, result);
-        _process.Close(read);
-        _process.Close(write);
-        return outcome;
+        Span<byte> range = stackalloc byte[16];
+        BinaryPrimitives.WriteUInt64LittleEndian(range, at);
+        BinaryPrimitives.WriteUInt64LittleEndian(range[8..], op.U64("len"));
+        _process.Write(Scratch, range);
+        return Piped(read, write, Sys(Unistd64.__NR_vmsplice, Arg(write), Scratch, 1, op.U32("flags") | NonBlocking));
     }
 
     private Outcome PipeWrite(Operation op)
     {
+        ulong at = At(op);
         (int read, int write) = MakePipe();
-        long result = Sys((write, At(op), op.U64("len")), static s => sys_write((uint)s.write, s.Item2, s.Item3));
+        return Piped(read, write, Sys(Unistd64.__NR_write, Arg(write), at, op.U64("len")));
+    }
+
+    private Outcome Piped(int read, int write, long result)
+    {
         Outcome outcome = Outcome.Of(result);
         if (outcome.Succeeded)
             outcome["head"] = Drain(read, result);
-        _process.Close(read);
-        _process.Close(write);
+        CloseFd(read);
+        CloseFd(write);
         return outcome;
     }
 
     private Outcome PipeRead(Operation op)
     {
+        ulong at = At(op);
         byte[] data = op.Bytes("hex");
         (int read, int write) = MakePipe();
         ulong buffer = _process.Buffer(Math.Max(data.Length, 1), fill: 0);
         _process.Write(buffer, data);
-        Sys((write, buffer, (ulong)data.Length), static s => sys_write((uint)s.write, s.buffer, s.Item3));
-        Outcome outcome = Outcome.Of(Sys((read, At(op), (ulong)data.Length), static s => sys_read((uint)s.read, s.Item2, s.Item3)));
-        _process.Close(read);
-        _process.Close(write);
+        Sys(Unistd64.__NR_write, Arg(write), buffer, (ulong)data.Length);
+        Outcome outcome = Outcome.Of(Sys(Unistd64.__NR_read, Arg(read), at, (ulong)data.Length));
+        CloseFd(read);
+        CloseFd(write);
         return outcome;
     }
 
@@ -366,8 +369,7 @@ internal sealed partial class Session
         Span<byte> mask = stackalloc byte[8];
         BinaryPrimitives.WriteUInt64LittleEndian(mask, op.U64("nodemask"));
         _process.Write(Scratch, mask);
-        return Outcome.Of(Sys(
-            (At(op), op.U64("len"), op.U64("mode"), op.U32("flags"), Scratch), static s => sys_mbind(s.Item1, s.Item2, s.Item3, s.Scratch, NodeMaskBits, s.Item4)));
+        return Outcome.Of(Sys(Unistd64.__NR_mbind, At(op), op.U64("len"), op.U64("mode"), Scratch, NodeMaskBits, op.U64("flags")));
     }
 
     private Outcome GetMempolicy(Operation op)
@@ -375,7 +377,7 @@ internal sealed partial class Session
         Span<byte> answer = stackalloc byte[16];
         answer.Clear();
         _process.Write(Scratch, answer);
-        Outcome outcome = Outcome.Of(Sys((At(op), op.U64("flags"), Scratch), static s => sys_get_mempolicy(s.Scratch, s.Scratch + 8, NodeMaskBits, s.Item1, s.Item2)));
+        Outcome outcome = Outcome.Of(Sys(Unistd64.__NR_get_mempolicy, Scratch, Scratch + 8, NodeMaskBits, At(op), op.U64("flags")));
         if (!outcome.Succeeded)
             return outcome;
         _process.Read(Scratch, answer);
@@ -384,19 +386,28 @@ internal sealed partial class Session
 
     private Outcome MovePagesQuery(Operation op)
     {
+        const int Most = 1 << 16;
         int count = op.I32("pages");
-        ulong[] pages = new ulong[count];
+        if (count is < 0 or > Most)
+            throw op.Bad("pages", $"is not in 0 to {Most}");
+        ulong first = At(op);
+        byte[] pages = new byte[count * 8];
         for (int i = 0; i < count; i++)
-            pages[i] = At(op) + ((ulong)i * Page);
-        int[] status = new int[count];
-        Outcome outcome = Outcome.Of(Sys((pages, status), static s => Migrate.kernel_move_pages(s.pages, default, s.status, 0)));
-        return outcome.Succeeded ? outcome.With("status", status.Select(x => (object?)(long)x).ToArray()) : outcome;
+            BinaryPrimitives.WriteUInt64LittleEndian(pages.AsSpan(i * 8), first + ((ulong)i * Page));
+        ulong buffer = _process.Buffer(count * 12, fill: 0);
+        ulong status = buffer + ((ulong)count * 8);
+        _process.Write(buffer, pages);
+        Outcome outcome = Outcome.Of(Sys(Unistd64.__NR_move_pages, 0, (ulong)count, buffer, 0, status, 0));
+        if (!outcome.Succeeded)
+            return outcome;
+        byte[] answer = new byte[count * 4];
+        _process.Read(status, answer);
+        return outcome.With("status", Enumerable.Range(0, count).Select(i => (object?)(long)BitConverter.ToInt32(answer, i * 4)).ToArray());
     }
 
     private Outcome UserfaultfdRegister(Operation op)
     {
-        ulong ioctls = 0;
-        Outcome outcome = Outcome.Of(Sys((At(op), op.U64("len"), op.U64("mode")), s => userfaultfd_register(s.Item1, s.Item2, s.Item3, out ioctls)));
+        Outcome outcome = Outcome.Of(_process.UserfaultfdRegister(At(op), op.U64("len"), op.U64("mode"), out ulong ioctls));
         return outcome.Succeeded ? outcome.With("ioctls", ioctls) : outcome;
     }
 }

@@ -2,7 +2,6 @@
 // KvmSharp only; no upstream counterpart.
 using System.Buffers.Binary;
 using System.Text.Json;
-using KvmSharp.Init;
 using Linux;
 
 namespace KvmSharp.Conformance;
@@ -32,8 +31,8 @@ internal sealed class UnboundNameException : Exception
 }
 
 /// <summary>
-/// Carries out a trace's operations as one simulated process. What a recorder does in user space around the system call (placing mappings,
-/// making pipes, forking children) is done here in user space too.
+/// Carries out operations as one process of the model or of the host. What a recorder does in user space around the system call (placing
+/// mappings, making pipes, forking children) is done here in user space too.
 /// </summary>
 internal sealed partial class Session
 {
@@ -41,19 +40,26 @@ internal sealed partial class Session
     private const ulong Around = 64UL << 30;
     private const ulong FirstRegion = 0x2000_0000_0000;
     private const ulong HugeMapping = 1UL << 40;
+    private const ulong PageMask = ~4095UL;
     private const uint MAP_32BIT = 0x40;
 
     private readonly Dictionary<string, Named> _names;
-    private readonly UserProcess _process;
+    private readonly IUserMachine _process;
     private readonly RegionAllocator _regions;
     private readonly int _kvm;
 
-    internal Session(UserProcess process, int kvm)
+    internal Session(IUserMachine process)
+        : this(process, (int)process.OpenKvm(), new Dictionary<string, Named>(StringComparer.Ordinal), new RegionAllocator())
+    {
+    }
+
+    /// <summary>A process without /dev/kvm, to look at what it inherited.</summary>
+    private Session(IUserMachine process, int kvm)
         : this(process, kvm, new Dictionary<string, Named>(StringComparer.Ordinal), new RegionAllocator())
     {
     }
 
-    private Session(UserProcess process, int kvm, Dictionary<string, Named> names, RegionAllocator regions)
+    private Session(IUserMachine process, int kvm, Dictionary<string, Named> names, RegionAllocator regions)
     {
         _process = process;
         _kvm = kvm;
@@ -61,12 +67,10 @@ internal sealed partial class Session
         _regions = regions;
     }
 
-    private Kernel Kernel => _process.Kernel;
-
     private ulong Scratch => _process.Scratch;
 
     /// <summary>The process of a forked child: the same names, of which it may bind and close its own.</summary>
-    internal Session Fork(UserProcess child)
+    internal Session Fork(IUserMachine child)
     {
         var names = new Dictionary<string, Named>(StringComparer.Ordinal);
         foreach ((string name, Named value) in _names)
@@ -77,13 +81,13 @@ internal sealed partial class Session
     internal Outcome Execute(Operation op) => op.Name switch
     {
         "kvm_get_api_version" => KvmIoctl(op, _kvm, UapiKvm.KVM_GET_API_VERSION, 0),
-        "kvm_create_vm" => BindDescriptor(op, _process.Ioctl(_kvm, UapiKvm.KVM_CREATE_VM, op.U64("type"))),
+        "kvm_create_vm" => BindDescriptor(op, Ioctl(_kvm, UapiKvm.KVM_CREATE_VM, op.U64("type"))),
         "kvm_check_extension" => KvmIoctl(op, op.Has("vm") ? Fd(op, "vm") : _kvm, UapiKvm.KVM_CHECK_EXTENSION, op.U64("cap")),
         "kvm_create_guest_memfd" => CreateGuestMemfd(op),
         "kvm_set_user_memory_region" => SetMemoryRegion(op, version2: false),
         "kvm_set_user_memory_region2" => SetMemoryRegion(op, version2: true),
         "kvm_set_memory_attributes" => SetMemoryAttributes(op),
-        "kvm_create_vcpu" => BindDescriptor(op, _process.Ioctl(Fd(op, "vm"), UapiKvm.KVM_CREATE_VCPU, op.U64("id"))),
+        "kvm_create_vcpu" => BindDescriptor(op, Ioctl(Fd(op, "vm"), UapiKvm.KVM_CREATE_VCPU, op.U64("id"))),
         "kvm_get_dirty_log" => GetDirtyLog(op),
         "kvm_clear_dirty_log" => ClearDirtyLog(op),
         "kvm_enable_cap" => EnableCap(op),
@@ -91,11 +95,11 @@ internal sealed partial class Session
         "kvm_pre_fault_memory" => PreFault(op),
         "memfd_secret" or "memfd_create" or "tmpfile" or "open_devnull" or "eventfd" => OpenFile(op),
         "close" => Close(op),
-        "dup" => BindDescriptor(op, Sys(Fd(op), static fd => sys_dup((uint)fd))),
-        "reopen" => BindDescriptor(op, Sys((Fd(op), op.U32("flags")), static s => proc_fd_open((uint)s.Item1, s.Item2 | O_LARGEFILE))),
+        "dup" => BindDescriptor(op, Sys(Unistd64.__NR_dup, Arg(Fd(op)))),
+        "reopen" => BindDescriptor(op, _process.Reopen(Fd(op), op.U32("flags"))),
         "mmap" or "mmap_anon" => Mmap(op),
-        "munmap" => Outcome.Of(_process.Munmap(At(op), op.U64("len"))),
-        "mprotect" => Outcome.Of(Sys((At(op), op.U64("len"), op.U64("prot")), static s => sys_mprotect(s.Item1, s.Item2, s.Item3))),
+        "munmap" => Outcome.Of(Sys(Unistd64.__NR_munmap, At(op), op.U64("len"))),
+        "mprotect" => Outcome.Of(Sys(Unistd64.__NR_mprotect, At(op), op.U64("len"), op.U64("prot"))),
         "mremap" => Mremap(op),
         "fork_begin" or "fork_end" => Outcome.Of(0),
         "direct_map_stats" => DirectMapStats(),
@@ -108,11 +112,20 @@ internal sealed partial class Session
         var text = new System.Text.StringBuilder();
         foreach ((string name, Named named) in _names.OrderBy(n => n.Key, StringComparer.Ordinal))
             text.AppendLine(named.IsMapping ? $"    {name}: mapping at {named.Start:x}, {named.Length} bytes" : $"    {name}: descriptor {named.Fd}");
-        text.Append(_process.DescribeAreas());
+        text.Append(_process.Describe());
         return text.ToString();
     }
 
-    private long Sys<T>(T state, Func<T, long> body) => _process.Syscall(state, body);
+    /// <summary>A descriptor or another 32-bit signed argument as user space passes it.</summary>
+    private static ulong Arg(int value) => unchecked((ulong)value);
+
+    private static ulong Arg(long value) => unchecked((ulong)value);
+
+    private long Sys(uint number, ulong a = 0, ulong b = 0, ulong c = 0, ulong d = 0, ulong e = 0, ulong f = 0) => _process.Syscall(number, a, b, c, d, e, f);
+
+    private long Ioctl(int fd, uint request, ulong arg) => Sys(Unistd64.__NR_ioctl, Arg(fd), request, arg);
+
+    private long CloseFd(long fd) => Sys(Unistd64.__NR_close, Arg(fd));
 
     // Operands.
 
@@ -172,7 +185,7 @@ internal sealed partial class Session
     private Outcome Close(Operation op)
     {
         int fd = Fd(op);
-        Outcome outcome = Outcome.Of(_process.Close(fd));
+        Outcome outcome = Outcome.Of(CloseFd(fd));
         if (outcome.Succeeded && op.Element("fd").ValueKind == JsonValueKind.String)
             _names[op.Text("fd")].Fd = Named.NotOpen;
         return outcome;
@@ -180,12 +193,12 @@ internal sealed partial class Session
 
     // KVM.
 
-    private Outcome KvmIoctl(Operation op, int fd, uint request, ulong arg) => Outcome.Of(_process.Ioctl(fd, request, arg));
+    private Outcome KvmIoctl(Operation op, int fd, uint request, ulong arg) => Outcome.Of(Ioctl(fd, request, arg));
 
     private Outcome WithArgument(int fd, uint request, ReadOnlySpan<byte> argument)
     {
         _process.Write(Scratch, argument);
-        return Outcome.Of(_process.Ioctl(fd, request, Scratch));
+        return Outcome.Of(Ioctl(fd, request, Scratch));
     }
 
     private Outcome CreateGuestMemfd(Operation op)
@@ -198,7 +211,7 @@ internal sealed partial class Session
         for (int i = 0; i < 6; i++)
             BinaryPrimitives.WriteUInt64LittleEndian(arg[(16 + (8 * i))..], reserved[i]);
         _process.Write(Scratch, arg);
-        return BindDescriptor(op, _process.Ioctl(vm, UapiKvm.KVM_CREATE_GUEST_MEMFD, Scratch));
+        return BindDescriptor(op, Ioctl(vm, UapiKvm.KVM_CREATE_GUEST_MEMFD, Scratch));
     }
 
     private Outcome SetMemoryRegion(Operation op, bool version2)
@@ -317,8 +330,8 @@ internal sealed partial class Session
         if (!anonymous && op.Has("at"))
             address = Address(op, "at");
         else
-            address = len > HugeMapping || (flags & MAP_32BIT) != 0 ? 0 : _regions.Next(len);
-        return BindMapping(op, _process.Mmap(address, len, prot, flags, fd, offset), len);
+            address = len > HugeMapping || (flags & MAP_32BIT) != 0 ? 0 : Region(len);
+        return BindMapping(op, Sys(Unistd64.__NR_mmap, address, len, prot, flags, Arg(fd), offset), len);
     }
 
     private Outcome Mremap(Operation op)
@@ -333,23 +346,28 @@ internal sealed partial class Session
         if (op.Has("to"))
             target = Address(op, "to");
         else if ((flags & (Fixed | DontUnmap)) != 0)
-            target = _regions.Next(newLength);
+            target = Region(newLength);
 
         // Wherever the kernel moves it: alone.
-        _process.PlaceNextBelow(_regions.Next(newLength) + Math.Min(newLength, HugeMapping) + (Around / 2));
-        long result = Sys((old, oldLength, newLength, flags, target), static s => sys_mremap(s.old, s.oldLength, s.newLength, s.flags, s.target));
+        ulong region = _regions.Next(newLength);
+        _process.PlaceNextBelow(region + (Math.Min(newLength, HugeMapping) & PageMask) + (Around / 2));
+        long result = Sys(Unistd64.__NR_mremap, old, oldLength, newLength, flags, target);
+        _process.Vacate(_regions.End);
         Outcome outcome = BindMapping(op, result, newLength);
         return outcome.Succeeded ? outcome.With("moved", (ulong)result != old) : outcome;
     }
 
+    /// <summary>An empty part of the address space for a mapping of that length.</summary>
+    private ulong Region(ulong length)
+    {
+        ulong at = _regions.Next(length);
+        _process.Vacate(_regions.End);
+        return at;
+    }
+
     private Outcome DirectMapStats()
     {
-        DirectMapStatistics s = default;
-        Sys(0L, _ =>
-        {
-            s = Kernel.arch.DirectMap(Kernel);
-            return 0;
-        });
+        DirectMapStatistics s = _process.DirectMap();
         return Outcome.Of(0).With("DirectMap4k", s.Pages4K * 4).With("DirectMap2M", s.Pages2M * 2048).With("DirectMap1G", s.Pages1G * 1048576)
             .With("level2_splits", s.Level2Splits).With("level3_splits", s.Level3Splits)
             .With("level2_collapses", s.Level2Collapses).With("level3_collapses", s.Level3Collapses);
@@ -358,12 +376,12 @@ internal sealed partial class Session
     /// <summary>Hands out empty parts of the address space, far apart.</summary>
     private sealed class RegionAllocator
     {
-        private ulong _next = FirstRegion;
+        internal ulong End { get; private set; } = FirstRegion;
 
         internal ulong Next(ulong length)
         {
-            ulong at = _next;
-            _next += (Math.Min(length, HugeMapping) & ~((1UL << 30) - 1)) + Around;
+            ulong at = End;
+            End += (Math.Min(length, HugeMapping) & ~((1UL << 30) - 1)) + Around;
             return at;
         }
     }

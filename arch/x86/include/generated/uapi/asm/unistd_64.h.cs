@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Mirrors arch/x86/include/generated/uapi/asm/unistd_64.h, Linux 6.18.
+namespace Linux;
+
+/// <summary>Numbers of system calls on x86-64.</summary>
+internal static class Unistd64
+{
+    internal const uint __NR_read = 0;
+    internal const uint __NR_write = 1;
+    internal const uint __NR_close = 3;
+    internal const uint __NR_fstat = 5;
+    internal const uint __NR_poll = 7;
+    internal const uint __NR_lseek = 8;
+    internal const uint __NR_mmap = 9;
+    internal const uint __NR_mprotect = 10;
+    internal const uint __NR_munmap = 11;
+    internal const uint __NR_rt_sigaction = 13;
+    internal const uint __NR_rt_sigprocmask = 14;
+    internal const uint __NR_rt_sigreturn = 15;
+    internal const uint __NR_ioctl = 16;
+    internal const uint __NR_pread64 = 17;
+    internal const uint __NR_pwrite64 = 18;
+    internal const uint __NR_mremap = 25;
+    internal const uint __NR_msync = 26;
+    internal const uint __NR_mincore = 27;
+    internal const uint __NR_madvise = 28;
+    internal const uint __NR_dup = 32;
+    internal const uint __NR_getpid = 39;
+    internal const uint __NR_sendfile = 40;
+    internal const uint __NR_socket = 41;
+    internal const uint __NR_connect = 42;
+    internal const uint __NR_fork = 57;
+    internal const uint __NR_execve = 59;
+    internal const uint __NR_exit_group = 231;
+    internal const uint __NR_wait4 = 61;
+    internal const uint __NR_fcntl = 72;
+    internal const uint __NR_flock = 73;
+    internal const uint __NR_fsync = 74;
+    internal const uint __NR_fdatasync = 75;
+    internal const uint __NR_ftruncate = 77;
+    internal const uint __NR_readlink = 89;
+    internal const uint __NR_fchmod = 91;
+    internal const uint __NR_fchown = 93;
+    internal const uint __NR_umask = 95;
+    internal const uint __NR_capget = 125;
+    internal const uint __NR_capset = 126;
+    internal const uint __NR_sigaltstack = 131;
+    internal const uint __NR_fstatfs = 138;
+    internal const uint __NR_mlock = 149;
+    internal const uint __NR_munlock = 150;
+    internal const uint __NR_mlockall = 151;
+    internal const uint __NR_munlockall = 152;
+    internal const uint __NR_readahead = 187;
+    internal const uint __NR_fsetxattr = 190;
+    internal const uint __NR_fgetxattr = 193;
+    internal const uint __NR_flistxattr = 196;
+    internal const uint __NR_fremovexattr = 199;
+    internal const uint __NR_futex = 202;
+    internal const uint __NR_fadvise64 = 221;
+    internal const uint __NR_epoll_ctl = 233;
+    internal const uint __NR_mbind = 237;
+    internal const uint __NR_get_mempolicy = 239;
+    internal const uint __NR_openat = 257;
+    internal const uint __NR_splice = 275;
+    internal const uint __NR_sync_file_range = 277;
+    internal const uint __NR_vmsplice = 278;
+    internal const uint __NR_move_pages = 279;
+    internal const uint __NR_utimensat = 280;
+    internal const uint __NR_fallocate = 285;
+    internal const uint __NR_eventfd2 = 290;
+    internal const uint __NR_epoll_create1 = 291;
+    internal const uint __NR_pipe2 = 293;
+    internal const uint __NR_prlimit64 = 302;
+    internal const uint __NR_name_to_handle_at = 303;
+    internal const uint __NR_process_vm_readv = 310;
+    internal const uint __NR_process_vm_writev = 311;
+    internal const uint __NR_memfd_create = 319;
+    internal const uint __NR_execveat = 322;
+    internal const uint __NR_userfaultfd = 323;
+    internal const uint __NR_mlock2 = 325;
+    internal const uint __NR_copy_file_range = 326;
+    internal const uint __NR_io_uring_setup = 425;
+    internal const uint __NR_io_uring_register = 427;
+    internal const uint __NR_close_range = 436;
+    internal const uint __NR_memfd_secret = 447;
+}
