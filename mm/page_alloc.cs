@@ -1000,30 +1000,38 @@ internal static unsafe partial class PageAlloc
     {
         ulong zonebits = (ulong)zone.idx << ZONES_PGSHIFT;
         PageFrame* end = page + (1L << order);
+        int handedOut = 0;
         for (PageFrame* frame = page; frame < end; frame++)
         {
             frame->flags = zonebits;
             frame->_mapcount = -1;
             frame->@private = 0;
+            handedOut |= frame->HandedOut;
+            frame->HandedOut = 1;
         }
 
-        post_alloc_hook(task, new page(page), order, gfp_flags);
+        post_alloc_hook(task, new page(page), order, gfp_flags, untouched: handedOut == 0);
         if (order != 0 && (gfp_flags & __GFP_COMP) != 0)
             prep_compound_page(page, order);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static void post_alloc_hook(task_struct task, page page, int order, gfp_t gfp_flags)
+    private static void post_alloc_hook(task_struct task, page page, int order, gfp_t gfp_flags, bool untouched)
     {
         KernelConfig config = task.kernel.config;
         if (((gfp_flags & __GFP_ZERO) != 0 || config.init_on_alloc) && !config.init_on_free)
-            kernel_init_pages(page, 1 << order);
+            kernel_init_pages(page, 1 << order, untouched);
     }
 
-    internal static void kernel_init_pages(page page, int numpages)
+    private static void kernel_init_pages(page page, int numpages, bool untouched)
     {
         for (int i = 0; i < numpages; i++)
-            clear_highpage_kasan_tagged(new page(page.Frame + i));
+        {
+            if (untouched)
+                ClearUntouchedHighpage(new page(page.Frame + i));
+            else
+                clear_highpage_kasan_tagged(new page(page.Frame + i));
+        }
     }
 
     internal static void prep_compound_page(PageFrame* page, int order)
@@ -1091,7 +1099,7 @@ internal static unsafe partial class PageAlloc
         for (ulong i = 0; i < 1UL << order; i++)
             _ = kernel.machine.Exposure.Freed(pfn + i, current.rq.hw);
         if (kernel.config.init_on_free)
-            kernel_init_pages(new page(page), 1 << order);
+            kernel_init_pages(new page(page), 1 << order, untouched: false);
         return true;
     }
 

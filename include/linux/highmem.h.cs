@@ -33,6 +33,17 @@ internal static unsafe class HighmemH
         task.rq.hw.Count(HwEvent.PageClear);
     }
 
+    /// <summary>
+    /// <see cref="clear_highpage"/> of a page that reads as zero already: the kernel's access happens and is priced, but the host need not
+    /// commit memory for it.
+    /// </summary>
+    internal static void ClearUntouchedHighpage(page page)
+    {
+        task_struct task = current;
+        _ = KernelAccess.Write(task, Address(task, page));
+        task.rq.hw.Count(HwEvent.PageClear);
+    }
+
     /// <summary>Without tag checking this is <see cref="clear_highpage"/>.</summary>
     internal static void clear_highpage_kasan_tagged(page page) => clear_highpage(page);
 

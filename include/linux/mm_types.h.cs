@@ -52,6 +52,10 @@ internal unsafe struct PageFrame
     [FieldOffset(57)]
     internal byte Audited;
 
+    /// <summary>0: the frame was never allocated, so its memory still reads as zero and the host has not committed it. Has no counterpart in Linux.</summary>
+    [FieldOffset(58)]
+    internal byte HandedOut;
+
     /// <summary>Number of page-table pages' live entries (page tables only).</summary>
     [FieldOffset(60)]
     internal int pt_share;

@@ -38,6 +38,42 @@ internal sealed unsafe class PageAllocTests : MmTest
     });
 
     [Test]
+    public void Zeroed_chunks_are_zero_whatever_their_parts_held_before([Values(1, 2, 3)] int seed) => Run(() =>
+    {
+        Random random = new(seed);
+        byte[] contents = new byte[4096];
+        for (int step = 0; step < 2000; step++)
+        {
+            int order = random.Next(6);
+            page head = alloc_pages(GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN, order);
+            for (int i = 0; i < 1 << order; i++)
+            {
+                page page = new(head.Frame + i);
+                memcpy_from_page(contents, page, 0);
+                Assert.That(contents.AsSpan().ContainsAnyExcept((byte)0), Is.False, $"page {i} of order {order} at step {step}");
+                if (random.Next(2) == 0)
+                    memcpy_to_page(page, (ulong)random.Next(4096), [0xa5]);
+            }
+
+            __free_pages(head, order);
+        }
+    });
+
+    [Test]
+    public void Zeroing_memory_that_nobody_used_commits_none_of_the_hosts() => Run(() =>
+    {
+        const int Pages = 4096;
+        long before = Kernel.machine.Memory.ResidentBytes;
+        Assume.That(before, Is.Not.Negative, "the host does not account memory");
+        var pages = new page[Pages];
+        for (int i = 0; i < Pages; i++)
+            pages[i] = alloc_page(GFP_KERNEL | __GFP_ZERO);
+        Assert.That(Kernel.machine.Memory.ResidentBytes - before, Is.LessThan(Pages * 4096L / 16));
+        foreach (page page in pages)
+            __free_page(page);
+    });
+
+    [Test]
     public void Random_use_never_overlaps_and_merges_completely([Values(1, 2, 3, 4)] int seed) => Run(() =>
     {
         Random random = new(seed);
