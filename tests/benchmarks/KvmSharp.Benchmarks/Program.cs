@@ -19,6 +19,15 @@ if (args.Contains("hosts"))
     return 0;
 }
 
+if (args.Contains("kernel"))
+    return KvmSharp.Benchmarks.KernelComparison.Run() ? 0 : 1;
+
+if (args.Contains("flatness"))
+{
+    KvmSharp.Benchmarks.KernelComparison.Flatness();
+    return 0;
+}
+
 // The switch must be set before the first primitive runs: then its value is a constant for the JIT.
 bool exploration = args.Contains("exploration");
 AppContext.SetSwitch("KvmSharp.Exploration", exploration);
