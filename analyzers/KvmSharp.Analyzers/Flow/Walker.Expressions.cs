@@ -413,6 +413,8 @@ internal sealed partial class Walker
 
         Locate(instance, access);
         CheckOwn(instance, access);
+        if (access == AccessKind.Read && instance is ILocalReferenceOperation local)
+            ReturnCodes.ReadLocal(local.Local);
         Content(instance);
     }
 
@@ -541,6 +543,8 @@ internal sealed partial class Walker
         AccessKind access = IsReadOnlyMember(method!) ? AccessKind.Read : AccessKind.Write;
         Locate(instance, access);
         CheckOwn(instance, access);
+        if (instance is ILocalReferenceOperation local)
+            ReturnCodes.ReadLocal(local.Local);
         Content(instance);
     }
 
