@@ -65,12 +65,11 @@ internal sealed partial class UserProcess
 
     /// <summary>Runs a program as a new process on the calling thread, from exec to exit. What it leaves open is closed then.</summary>
     internal static T Run<T>(Kernel kernel, string name, Func<UserProcess, T> program) => RunTask(
-        kernel,
-        name,
-        static (kernel, task) =>
+        kernel.NewTask(name),
+        static task =>
         {
-            mm_struct mm = mm_alloc(kernel) ?? throw new KernelOops("no memory for an address space");
-            return new UserProcess(kernel, mm, new files_struct(kernel), task.signal, task.cap_effective);
+            mm_struct mm = mm_alloc(task.kernel) ?? throw new KernelOops("no memory for an address space");
+            return new UserProcess(task.kernel, mm, new files_struct(task.kernel), task.signal, task.cap_effective);
         },
         program);
 
@@ -84,20 +83,51 @@ internal sealed partial class UserProcess
         });
 
     /// <summary>Runs a further thread of this process on the calling C# thread.</summary>
-    internal void RunThread(string name, Action body) => RunTask(
-        Kernel,
-        name,
-        (_, _) =>
+    internal void RunThread(string name, Action body) => RunThread(Kernel.NewTask(name), body);
+
+    /// <summary>
+    /// Runs further threads of this process, each on a C# thread of its own, and returns when all have ended; the first exception comes out. They are
+    /// cloned here one after the other, so numbers, CPUs and the time at which they begin do not depend on the host; after the call, simulated time of
+    /// the caller is not before the end of any.
+    /// </summary>
+    internal void RunThreads(params ReadOnlySpan<(string Name, Action Body)> bodies)
+    {
+        var tasks = new task_struct[bodies.Length];
+        var threads = new Thread[bodies.Length];
+        var failures = new List<Exception>();
+        for (int i = 0; i < tasks.Length; i++)
+            tasks[i] = Clone(bodies[i].Name);
+        for (int i = 0; i < tasks.Length; i++)
         {
-            mmget(_mm);
-            Interlocked.Increment(ref _files.count);
-            return this;
-        },
-        process =>
-        {
-            body();
-            return 0;
-        });
+            task_struct task = tasks[i];
+            Action body = bodies[i].Body;
+            threads[i] = new Thread(
+                () =>
+                {
+                    try
+                    {
+                        RunThread(task, body);
+                    }
+                    catch (Exception e)
+                    {
+                        lock (failures)
+                            failures.Add(e);
+                    }
+                },
+                16 << 20)
+            {
+                Name = bodies[i].Name,
+            };
+        }
+
+        foreach (Thread thread in threads)
+            thread.Start();
+        foreach (Thread thread in threads)
+            thread.Join();
+        WaitForExit(tasks);
+        if (failures.Count != 0)
+            throw failures.Count == 1 ? failures[0] : new AggregateException(failures);
+    }
 
     /// <summary>Forks; the child runs on a C# thread of its own while the parent waits for its end, then what it threw is thrown here.</summary>
     internal void RunForkedChild(Action<UserProcess> program)
@@ -113,14 +143,14 @@ internal sealed partial class UserProcess
         });
         if (error != 0)
             throw new KernelOops($"fork: {Errno.Name((int)error)}");
-
+        task_struct task = Clone("child");
         Exception? failure = null;
         var thread = new Thread(
             () =>
             {
                 try
                 {
-                    RunTask(Kernel, "child", (_, _) => child!, process =>
+                    RunTask(task, _ => child!, process =>
                     {
                         program(process);
                         return 0;
@@ -134,6 +164,7 @@ internal sealed partial class UserProcess
             16 << 20);
         thread.Start();
         thread.Join();
+        WaitForExit(task);
         if (failure is not null)
             throw new AggregateException(failure.Message, failure);
     }
@@ -247,13 +278,55 @@ internal sealed partial class UserProcess
         return address is < 0 and >= -4095 ? throw new KernelOops($"no memory for arguments: {Errno.Name((int)address)}") : (ulong)address;
     }
 
-    private static T RunTask<T>(Kernel kernel, string name, Func<Kernel, task_struct, UserProcess> begin, Func<UserProcess, T> program)
+    private void RunThread(task_struct task, Action body) => RunTask(
+        task,
+        _ =>
+        {
+            mmget(_mm);
+            Interlocked.Increment(ref _files.count);
+            return this;
+        },
+        process =>
+        {
+            body();
+            return 0;
+        });
+
+    /// <summary>A new task, which begins at the simulated time of the calling one.</summary>
+    private task_struct Clone(string name)
     {
-        task_struct task = kernel.Attach(name);
+        task_struct? task = null;
+        Syscall(this, process =>
+        {
+            task = process.Kernel.NewTask(name);
+            task.start_clock = current.rq.hw.Clock;
+            return 0;
+        });
+        return task!;
+    }
+
+    /// <summary>What the tasks did happened before what the caller does next, also in simulated time.</summary>
+    private void WaitForExit(params ReadOnlySpan<task_struct> tasks)
+    {
+        long end = 0;
+        foreach (task_struct task in tasks)
+            end = Math.Max(end, task.exit_clock);
+        Syscall(end, static end =>
+        {
+            current.rq.hw.AdvanceTo(end);
+            return 0;
+        });
+    }
+
+    private static T RunTask<T>(task_struct task, Func<task_struct, UserProcess> begin, Func<UserProcess, T> program)
+    {
+        Kernel kernel = task.kernel;
+        kernel.Attach(task);
         try
         {
             task.EnterKernel();
-            UserProcess process = begin(kernel, task);
+            task.rq.hw.AdvanceTo(task.start_clock);
+            UserProcess process = begin(task);
             task.files = process._files;
             task.signal = process._signal;
             task.cap_effective = process._capabilities;

@@ -9,6 +9,10 @@ internal sealed partial class task_struct
     /// <summary>KTHREAD_* requests to a kernel thread.</summary>
     internal int kthread_flags;
 
+    /// <summary>Simulated time in picoseconds before which the task cannot begin, and at which it ended.</summary>
+    internal long start_clock;
+    internal long exit_clock;
+
     /// <summary>Completed when the task is gone; its exit code is valid then.</summary>
     internal completion? exited;
 }
@@ -38,11 +42,17 @@ internal sealed partial class Kernel
     /// Makes the calling thread a task of this kernel, in user mode. Each thread is one task of one kernel at a time; end it with
     /// <see cref="Detach"/> on the same thread.
     /// </summary>
-    internal task_struct Attach(string comm)
+    internal task_struct Attach(string comm) => this.Attach(this.NewTask(comm));
+
+    /// <summary>Makes the calling thread a task that <see cref="NewTask"/> made before, perhaps on another thread.</summary>
+    internal task_struct Attach(task_struct task)
     {
         if (CurrentH.CurrentOrNull is { } already)
+        {
+            this.ForgetTask(task);
             throw new InvalidOperationException($"this thread is task {already} already");
-        task_struct task = this.NewTask(comm);
+        }
+
         CurrentH.SetCurrent(task);
         if (SchedulingPoints.IsSupported)
             this.Explorer?.Started(task);
@@ -59,9 +69,12 @@ internal sealed partial class Kernel
     }
 
     /// <summary>Runs the function as a new task inside the kernel on the calling thread.</summary>
-    internal T RunTask<T>(Func<T> body, string comm = "task")
+    internal T RunTask<T>(Func<T> body, string comm = "task") => this.RunTask(this.NewTask(comm), body);
+
+    /// <summary>Runs the function as a task that <see cref="NewTask"/> made.</summary>
+    internal T RunTask<T>(task_struct task, Func<T> body)
     {
-        task_struct task = this.Attach(comm);
+        this.Attach(task);
         try
         {
             task.EnterKernel();
@@ -76,23 +89,27 @@ internal sealed partial class Kernel
     }
 
     /// <inheritdoc cref="RunTask{T}(Func{T}, string)"/>
-    internal void RunTask(Action body, string comm = "task") => this.RunTask(
-        () =>
-        {
-            body();
-            return 0;
-        },
-        comm);
+    internal void RunTask(Action body, string comm = "task") => this.RunTask(this.NewTask(comm), body);
+
+    /// <inheritdoc cref="RunTask{T}(task_struct, Func{T})"/>
+    internal void RunTask(task_struct task, Action body) => this.RunTask(task, () =>
+    {
+        body();
+        return 0;
+    });
 
     /// <summary>Runs each function as a task inside the kernel on a thread of its own, all at the same time; the first exception comes out.</summary>
     internal void RunTasks(params Action[] bodies)
     {
         var failures = new List<Exception>();
+
+        // Made here, in order: which task gets which number and CPU does not depend on whose thread starts first.
+        task_struct[] tasks = [.. bodies.Select((_, i) => this.NewTask($"task{i}"))];
         Thread[] threads = [.. bodies.Select((body, i) => new Thread(() =>
         {
             try
             {
-                this.RunTask(body, $"task{i}");
+                this.RunTask(tasks[i], body);
             }
             catch (Exception e)
             {
@@ -217,6 +234,7 @@ internal static class Kthread
             task.preempt_count = 0;
             if (task.irqs_off)
                 IrqOn(task);
+            task.exit_clock = task.rq.hw.Clock;
             Core.ReleaseCpu(task);
             if (SchedulingPoints.IsSupported)
                 kernel.Explorer?.Exited(task);

@@ -183,6 +183,7 @@ internal static partial class Core
             return;
         }
 
+        rcu_note_context_switch(task);
         if (!task.CommitSleep())
             return;
         ReleaseCpu(task);

@@ -126,6 +126,98 @@ internal sealed class RcuTests : KernelTest
     });
 
     [Test]
+    public void callbacks_of_a_task_that_runs_alone_run_on_its_cpu_before_it_returns_to_user_mode()
+    {
+        int ranOn = -1;
+        int own = -1;
+        int beforeReturn = -1;
+        this.Kernel.RunTask(() =>
+        {
+            own = current.pid;
+            call_rcu(new callback_head(), _ => ranOn = current.pid);
+            beforeReturn = ranOn;
+        });
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(beforeReturn, Is.EqualTo(-1));
+            Assert.That(ranOn, Is.EqualTo(own));
+            Assert.That(this.Kernel.rcu.thread, Is.Null);
+        }
+    }
+
+    [Test]
+    public void a_callback_that_a_reader_holds_up_runs_after_the_reader_in_the_thread()
+    {
+        bool reading = false;
+        bool queued = false;
+        bool left = false;
+        bool leftFirst = false;
+        string? ranIn = null;
+        this.Kernel.RunTasks(
+            () =>
+            {
+                rcu_read_lock();
+                Volatile.Write(ref reading, true);
+                while (!Volatile.Read(ref queued))
+                    cpu_relax();
+                Volatile.Write(ref left, true);
+                rcu_read_unlock();
+            },
+            () =>
+            {
+                while (!Volatile.Read(ref reading))
+                    cpu_relax();
+                call_rcu(new callback_head(), _ =>
+                {
+                    leftFirst = Volatile.Read(ref left);
+                    ranIn = current.comm;
+                });
+                current.ExitToUser();
+                Volatile.Write(ref queued, true);
+                current.EnterKernel();
+                rcu_barrier();
+            });
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(leftFirst);
+            Assert.That(ranIn, Is.EqualTo("rcu_preempt").Or.EqualTo("task1"));
+        }
+    }
+
+    [Test]
+    public void barrier_waits_for_callbacks_of_others_and_for_those_that_run()
+    {
+        int ran = 0;
+        int missed = 0;
+        this.InParallel(4, t =>
+        {
+            for (int i = 0; i < 200; i++)
+            {
+                int mine = 0;
+                call_rcu(new callback_head(), _ =>
+                {
+                    Volatile.Write(ref mine, 1);
+                    Interlocked.Increment(ref ran);
+                });
+                if (i % 3 == 0)
+                {
+                    current.ExitToUser();
+                    current.EnterKernel();
+                }
+
+                rcu_barrier();
+                if (Volatile.Read(ref mine) == 0)
+                    Interlocked.Increment(ref missed);
+            }
+        });
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(missed, Is.Zero);
+            Assert.That(ran, Is.EqualTo(800));
+        }
+    }
+
+    [Test]
     public void synchronize_in_a_reader_is_an_oops()
     {
         Assert.Throws<KernelOops>(() => this.Kernel.RunTask(() =>

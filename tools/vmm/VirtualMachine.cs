@@ -127,11 +127,7 @@ internal sealed class VirtualMachine
     /// <summary>Runs all vCPUs, each on a thread of its own, until they halt or one fails.</summary>
     internal RunResult Run()
     {
-        Thread[] threads = [.. _vcpus.Select(vcpu => new Thread(() => RunVcpu(vcpu), 16 << 20) { Name = $"vcpu{vcpu.Id}" })];
-        foreach (Thread thread in threads)
-            thread.Start();
-        foreach (Thread thread in threads)
-            thread.Join();
+        _process.RunThreads([.. _vcpus.Select(vcpu => ($"vcpu{vcpu.Id}", (Action)(() => RunVcpu(vcpu))))]);
 
         Span<byte> info = stackalloc byte[4096];
         _process.Read(UserAddress + GuestProgram.BootInfo, info);
@@ -214,12 +210,9 @@ internal sealed class VirtualMachine
     {
         try
         {
-            _process.RunThread($"vcpu{vcpu.Id}", () =>
+            while (_failure is null && Step(vcpu))
             {
-                while (_failure is null && Step(vcpu))
-                {
-                }
-            });
+            }
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {

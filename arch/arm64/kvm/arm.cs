@@ -150,6 +150,7 @@ internal static unsafe class Arm
 
             if (KvmMain.kvm_check_request(KVM_REQ_VM_DEAD, vcpu))
                 return -EIO;
+            Tree.rcu_virt_note_context_switch(current);
             Tracepoints points = current.kernel.Tracepoints;
             points.kvm_entry.Trace((ulong)vcpu.vcpu_id);
             Arm64Exit exit = kvm_arm_vcpu_enter_exit(arch);

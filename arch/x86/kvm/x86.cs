@@ -323,6 +323,7 @@ internal static unsafe class X86
                 return -EINTR;
             }
 
+            rcu_virt_note_context_switch(current);
             int r = vcpu_enter_guest(vcpu);
             if (r <= 0)
                 return r;
