@@ -28,6 +28,7 @@ internal static class Cli
             Interactive = InteractionSupport.No,
             Out = new AnsiConsoleOutput(output),
         });
+        console.Profile.Width = Program.RedirectedWidth;
         int status = CommandLine.Run(args, console, output, error);
         return new CliResult(status, output.ToString(), error.ToString());
     }

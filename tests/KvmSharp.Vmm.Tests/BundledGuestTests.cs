@@ -15,7 +15,7 @@ internal sealed class BundledGuestTests
         var boot = new GuestBoot { Vcpus = vcpus, MemoryBytes = 8 << 20 };
         using FlatVm vm = GuestRunner.Boot(GuestProgram.Bundled(boot), boot, out X86ExitKind[] exits);
         Assert.That(exits, Is.All.EqualTo(X86ExitKind.Halt), vm.Serial);
-        Assert.That(vm.Serial, Does.StartWith($"KvmSharp guest: {vcpus} vCPUs, 8 MiB\n"));
+        Assert.That(vm.Serial, Does.StartWith($"KvmSharp guest: {vcpus} vCPU, 8 MiB\n"));
         Assert.That(vm.Serial, Does.Contain("paging: own tables at 0x20000, upper half at 0xffff800000000000\n"));
         Assert.That(vm.Serial, Does.Contain("exceptions: #DE #BP #UD #PF taken, CR2 0x7fffdeadb000\n"));
         Assert.That(vm.Serial, Does.EndWith("done: 1792 pages, 0 errors, 4 exceptions\n"));

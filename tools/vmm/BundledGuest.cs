@@ -123,7 +123,7 @@ internal sealed class BundledGuest
         a.jnz(work);
         Print("KvmSharp guest: ");
         PrintDecimal(__dword_ptr[r15 + GuestProgram.InfoVcpus]);
-        Print(" vCPUs, ");
+        Print(" vCPU, ");
         a.mov(rax, __qword_ptr[r15 + GuestProgram.InfoMemory]);
         a.shr(rax, 20);
         a.call(_printDecimal);

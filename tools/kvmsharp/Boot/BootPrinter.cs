@@ -14,7 +14,6 @@ internal static class BootPrinter
             $"[bold]{report.Guest}[/] on {report.Arch}: {report.Vcpus} vCPU, {Sizes.Format(report.GuestMemory)} of guest_memfd, strategy [bold]{report.Strategy}[/], host {Sizes.Format(report.HostMemory)}");
         console.Write(new Panel(new Text(report.Serial.TrimEnd())).Header("serial port").Expand());
         console.MarkupLineInterpolated($"exits: {string.Join(", ", report.Exits.Select(e => $"{e.Key} {e.Value}"))}");
-        console.WriteLine();
         DirectMap(console, report);
         Events(console, report);
         Verdict(console, report);
@@ -31,7 +30,6 @@ internal static class BootPrinter
         console.WriteLine($"  before    {report.Before.Map}");
         console.WriteLine($"  guest ran {report.After.Map}");
         console.WriteLine($"  {DirectMapDrawing.Legend}");
-        console.WriteLine();
 
         void Row(string name, DirectMapReport map) => table.AddRow(
             name, N(map.Leaves1G), N(map.Leaves2M), N(map.Leaves4K), N(map.Absent4K), $"{N(map.Level3Splits)}/{N(map.Level2Splits)}");
@@ -41,9 +39,10 @@ internal static class BootPrinter
     {
         Table table = new Table().Border(TableBorder.Simple).AddColumn("event").AddColumn(new TableColumn("count").RightAligned())
             .AddColumn(new TableColumn("each").RightAligned()).AddColumn(new TableColumn("total").RightAligned());
-        foreach (EventReport e in report.Events.OrderByDescending(e => e.TotalPs).ThenBy(e => e.Name, StringComparer.Ordinal))
+        foreach (EventReport e in report.Events.Where(e => e.PricePs != 0).OrderByDescending(e => e.TotalPs).ThenBy(e => e.Name, StringComparer.Ordinal))
             table.AddRow(e.Name, N(e.Count), Sizes.Time(e.PricePs), Sizes.Time(e.TotalPs));
         console.Write(table);
+        console.WriteLine($"without a price of their own: {string.Join(", ", report.Events.Where(e => e.PricePs == 0).Select(e => $"{e.Name} {N(e.Count)}"))}");
         console.WriteLine($"simulated time: {Sizes.Time(report.SimulatedPs)}");
         console.WriteLine();
     }
@@ -52,14 +51,15 @@ internal static class BootPrinter
     {
         ExposureReport exposure = report.Exposure;
         foreach (WindowSum sum in exposure.Windows)
-            console.WriteLine($"  {(sum.Allowed ? "allowed" : "NOT ALLOWED")}: {N(sum.Count)} windows through {sum.Via}, longest {Sizes.Time(sum.MaxPs)}, together {Sizes.Time(sum.TotalPs)}");
+            console.WriteLine($"  {(sum.Allowed ? "allowed" : "NOT ALLOWED")}: {N(sum.Count)} x {sum.Via}, longest {Sizes.Time(sum.MaxPs)}, together {Sizes.Time(sum.TotalPs)}");
         foreach (WindowReport w in exposure.Longest.Where(w => w.Allowed is null))
             console.WriteLine($"  page frame 0x{w.Pfn:x} through {w.Via} by CPU {w.Cpus} from {Sizes.Time(w.FromPs)} for {Sizes.Time(w.ToPs - w.FromPs)}");
         foreach (string problem in report.Problems)
             console.WriteLine($"  PROBLEM: {problem}");
         if (report.Failure is { } failure)
             console.WriteLine($"  FAILED: {failure}");
-        console.WriteLine($"verdict: {(report.Good ? "good" : "bad")}: {exposure.Text} ({N(exposure.PagesProtected)} pages protected, {N((long)report.PagesVerified)} verified by the guest)");
+        console.WriteLine($"pages: {N(exposure.PagesProtected)} protected, {N((long)report.PagesVerified)} verified by the guest");
+        console.WriteLine($"verdict: {(report.Good ? "good" : "bad")}: {exposure.Text}");
     }
 
     private static string N(long value) => value.ToString("#,0", CultureInfo.InvariantCulture);
