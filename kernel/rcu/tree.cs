@@ -184,7 +184,6 @@ internal static class Tree
     }
 
     /// <summary>Runs the callbacks if nobody can be reading what they free, else leaves them to the thread.</summary>
-    [ContextUnsafe("mutex_trylock() in a condition that returns early when it fails")]
     private static void rcu_core(task_struct task)
     {
         Kernel kernel = task.kernel;
