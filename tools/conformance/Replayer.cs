@@ -77,7 +77,7 @@ public static class Replayer
     });
 
     /// <summary>Lines of one process; a fork_begin recurses into the child's until its fork_end.</summary>
-    private static void RunLines(
+    internal static void RunLines(
         IEnumerator<Operation> lines, IUserMachine process, Session session, bool noisy, List<Divergence> divergences, ref int operations, bool nested)
     {
         while (lines.MoveNext())

@@ -50,7 +50,7 @@ internal sealed partial class Session
             case "file_lock":
                 return FileLock(op);
             case "fcntl":
-                return Outcome.Of(Sys(Unistd64.__NR_fcntl, Arg(Fd(op)), Arg(FcntlCommand(op)), op.U64("arg")));
+                return Outcome.Of(Sys(Unistd64.__NR_fcntl, Arg(Fd(op)), Arg(FcntlCommand(op)), FcntlArgument(op)));
             case "fchmod":
                 return Outcome.Of(Sys(Unistd64.__NR_fchmod, Arg(Fd(op)), op.U64("mode")));
             case "fchown":
@@ -131,6 +131,9 @@ internal sealed partial class Session
         "F_SET_RW_HINT" => Fcntl.F_SET_RW_HINT,
         string other => throw op.Bad("cmd", $"'{other}' is no known command"),
     };
+
+    /// <summary>The argument itself, or where the command takes a pointer to a number, a pointer to it.</summary>
+    private ulong FcntlArgument(Operation op) => op.Text("cmd") is "F_GET_RW_HINT" or "F_SET_RW_HINT" ? Offset(0, op.I64("arg")) : op.U64("arg");
 
     private Outcome Fstat(int fd)
     {

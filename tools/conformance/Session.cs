@@ -38,7 +38,7 @@ internal sealed partial class Session
 {
     /// <summary>Address space kept free around a mapping that the trace does not place.</summary>
     private const ulong Around = 64UL << 30;
-    private const ulong FirstRegion = 0x2000_0000_0000;
+    internal const ulong FirstRegion = 0x2000_0000_0000;
     private const ulong HugeMapping = 1UL << 40;
     private const ulong PageMask = ~4095UL;
     private const uint MAP_32BIT = 0x40;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // KvmSharp only; no upstream counterpart.
 using System.CommandLine;
+using KvmSharp.Conformance;
 using KvmSharp.Tools.Boot;
 using KvmSharp.Tools.Check;
+using KvmSharp.Tools.Record;
 using KvmSharp.Tools.Replay;
 using Spectre.Console;
 
@@ -17,6 +19,7 @@ internal static class CommandLine
         {
             BootCommand.Create(console, output),
             ReplayCommand.Create(console, output, error),
+            RecordCommand.Create(console, output, error),
             CheckCommand.Create(console, output),
         };
 
@@ -31,6 +34,11 @@ internal static class CommandLine
         {
             var configuration = new InvocationConfiguration { EnableDefaultExceptionHandler = false, Output = output, Error = error };
             return parsed.Invoke(configuration);
+        }
+        catch (HostException host)
+        {
+            error.WriteLine($"kvmsharp: {host.Message}");
+            return ExitCodes.BadInput;
         }
         catch (BadInputException bad)
         {

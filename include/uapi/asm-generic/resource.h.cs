@@ -6,6 +6,7 @@ internal static class ResourceH
 {
     internal const int RLIMIT_DATA = 2;
     internal const int RLIMIT_STACK = 3;
+    internal const int RLIMIT_CORE = 4;
     internal const int RLIMIT_NOFILE = 7;
     internal const int RLIMIT_MEMLOCK = 8;
     internal const int RLIMIT_AS = 9;

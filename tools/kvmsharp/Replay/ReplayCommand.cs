@@ -32,6 +32,12 @@ internal static class ReplayCommand
     private static int Replay(string[] traces, string strategy, IAnsiConsole console, TextWriter output, TextWriter error)
     {
         var options = new HostOptions { MemoryBytes = 4UL << 30, Cpus = 2, Strategy = strategy, Lockdep = false, NameLiveObjects = false };
+        return Run(traces, trace => Replayer.Replay(trace, options), "replaying", console, output, error);
+    }
+
+    /// <summary>Runs traces in parallel, prints every difference and the last line, and returns the exit status.</summary>
+    internal static int Run(string[] traces, Func<string, ReplayResult> replay, string doing, IAnsiConsole console, TextWriter output, TextWriter error)
+    {
         var results = new object[traces.Length];
         TerminalProgress.Run(console, progress =>
         {
@@ -40,7 +46,7 @@ internal static class ReplayCommand
             {
                 try
                 {
-                    results[i] = Replayer.Replay(traces[i], options);
+                    results[i] = replay(traces[i]);
                 }
                 catch (TraceFormatException bad)
                 {
@@ -64,11 +70,11 @@ internal static class ReplayCommand
                 continue;
             }
 
-            var replay = (ReplayResult)result;
-            operations += replay.Operations;
-            divergences += replay.Divergences.Count;
-            problems |= replay.Problems.Count > 0;
-            Print(replay, output);
+            var replayed = (ReplayResult)result;
+            operations += replayed.Operations;
+            divergences += replayed.Divergences.Count;
+            problems |= replayed.Problems.Count > 0;
+            Print(replayed, output);
         }
 
         output.WriteLine($"{traces.Length} traces, {operations} operations, {divergences} divergences");
@@ -93,7 +99,7 @@ internal static class ReplayCommand
             output.WriteLine($"{replay.File}: at the end: {problem}");
     }
 
-    private static string[] Expand(FileSystemInfo[] inputs)
+    internal static string[] Expand(FileSystemInfo[] inputs)
     {
         var files = new List<string>();
         foreach (FileSystemInfo input in inputs)
