@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // KvmSharp only; no upstream counterpart.
+using System.Text.Json;
 using KvmSharp.Tools;
 using Spectre.Console;
 
@@ -59,6 +60,23 @@ internal sealed class ReplayCommandTests
     }
 
     [Test]
+    public void Json_has_the_same_counts_and_each_difference_with_its_place()
+    {
+        (int status, string output, string _) = Replay(Header + "\n" + """{"op":"memfd_secret","flags":1,"as":"a","ret":0,"errno":null}""", "--json");
+        JsonElement result = JsonDocument.Parse(output).RootElement;
+        JsonElement divergence = result.GetProperty("divergences")[0];
+        Assert.Multiple(() =>
+        {
+            Assert.That(status, Is.EqualTo(1));
+            Assert.That(result.GetProperty("traces").GetInt32(), Is.EqualTo(1));
+            Assert.That(result.GetProperty("operations").GetInt32(), Is.EqualTo(1));
+            Assert.That(result.GetProperty("problems").GetArrayLength(), Is.Zero);
+            Assert.That(divergence.GetProperty("line").GetInt32(), Is.EqualTo(2));
+            Assert.That(divergence.GetProperty("difference").GetString(), Does.StartWith("ret: expected 0, actual null"));
+        });
+    }
+
+    [Test]
     public void A_missing_file_is_named_with_status_2()
     {
         using var error = new StringWriter();
@@ -70,7 +88,7 @@ internal sealed class ReplayCommandTests
         });
     }
 
-    private static (int Status, string Output, string Error) Replay(string text)
+    private static (int Status, string Output, string Error) Replay(string text, params string[] options)
     {
         string file = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName() + ".jsonl");
         File.WriteAllText(file, text);
@@ -78,7 +96,7 @@ internal sealed class ReplayCommandTests
         {
             using var output = new StringWriter();
             using var error = new StringWriter();
-            int status = CommandLine.Run(["replay", file], AnsiConsole.Console, output, error);
+            int status = CommandLine.Run(["replay", file, .. options], AnsiConsole.Console, output, error);
             return (status, output.ToString(), error.ToString());
         }
         finally

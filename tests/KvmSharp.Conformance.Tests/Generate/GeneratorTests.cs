@@ -96,7 +96,7 @@ internal sealed class GeneratorTests
         UserProcess.Run(host.Kernel, "generated", process =>
         {
             var generator = new Generator(3, new GeneratorOptions { Profile = profile, MaxForkDepth = 0 });
-            var session = new Session(process, process.OpenKvm());
+            var session = new Session(new ModelMachine(process));
             for (int i = 0; i < 400; i++)
             {
                 Operation op = generator.Next();

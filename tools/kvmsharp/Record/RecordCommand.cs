@@ -34,5 +34,5 @@ internal static class RecordCommand
     }
 
     private static int Check(string[] traces, IAnsiConsole console, TextWriter output, TextWriter error) =>
-        ReplayCommand.Run(traces, HostChecker.Check, "on the host", console, output, error);
+        ReplayCommand.Run(traces, HostChecker.Check, "on the host", json: false, console, output, error);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // KvmSharp only; no upstream counterpart.
 using System.CommandLine;
+using System.Text.Json;
 using KvmSharp.Conformance;
 using KvmSharp.Init;
 using Spectre.Console;
@@ -11,37 +12,39 @@ namespace KvmSharp.Tools.Replay;
 internal static class ReplayCommand
 {
     private static readonly string[] Extensions = [".jsonl", ".jsonl.gz"];
+    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
 
     internal static Command Create(IAnsiConsole console, TextWriter output, TextWriter error)
     {
         var files = new Argument<FileSystemInfo[]>("FILE|DIR") { Description = "Traces, or folders of them (.jsonl, .jsonl.gz).", Arity = ArgumentArity.OneOrMore };
         var strategy = new Option<string>("--strategy") { Description = $"Direct-map strategy: {string.Join(", ", HostOptions.Strategies)}.", DefaultValueFactory = _ => "none" };
         var shard = new Option<string?>("--shard") { Description = "Replay every N-th trace only, from the I-th: I/N, 1 <= I <= N." };
-        var command = new Command("replay", "Replay traces recorded on a real kernel and report every difference.") { files, strategy, shard };
+        var json = new Option<bool>("--json") { Description = "Print the result as JSON." };
+        var command = new Command("replay", "Replay traces recorded on a real kernel and report every difference.") { files, strategy, shard, json };
         command.SetAction(parsed =>
         {
             string name = parsed.GetValue(strategy)!;
             if (!HostOptions.Strategies.Contains(name))
                 throw new BadInputException($"--strategy: '{name}' is none of {string.Join(", ", HostOptions.Strategies)}");
             string[] traces = Shard(Expand(parsed.GetValue(files)!), parsed.GetValue(shard));
-            return Replay(traces, name, console, output, error);
+            return Replay(traces, name, parsed.GetValue(json), console, output, error);
         });
         return command;
     }
 
-    private static int Replay(string[] traces, string strategy, IAnsiConsole console, TextWriter output, TextWriter error)
+    private static int Replay(string[] traces, string strategy, bool json, IAnsiConsole console, TextWriter output, TextWriter error)
     {
         var options = new HostOptions { MemoryBytes = 4UL << 30, Cpus = 2, Strategy = strategy, Lockdep = false, NameLiveObjects = false };
-        return Run(traces, trace => Replayer.Replay(trace, options), "replaying", console, output, error);
+        return Run(traces, trace => Replayer.Replay(trace, options), "replaying", json, console, output, error);
     }
 
     /// <summary>Runs traces in parallel, prints every difference and the last line, and returns the exit status.</summary>
-    internal static int Run(string[] traces, Func<string, ReplayResult> replay, string doing, IAnsiConsole console, TextWriter output, TextWriter error)
+    internal static int Run(string[] traces, Func<string, ReplayResult> replay, string doing, bool json, IAnsiConsole console, TextWriter output, TextWriter error)
     {
         var results = new object[traces.Length];
         TerminalProgress.Run(console, progress =>
         {
-            Action replayed = progress.Add("replaying", traces.Length);
+            Action replayed = progress.Add(doing, traces.Length);
             Parallel.For(0, traces.Length, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, i =>
             {
                 try
@@ -57,28 +60,28 @@ internal static class ReplayCommand
             });
         });
 
-        int operations = 0;
-        int divergences = 0;
-        bool badInput = false;
-        bool problems = false;
-        foreach (object result in results)
-        {
-            if (result is TraceFormatException bad)
-            {
-                error.WriteLine($"kvmsharp: {bad.Message}");
-                badInput = true;
-                continue;
-            }
+        foreach (TraceFormatException bad in results.OfType<TraceFormatException>())
+            error.WriteLine($"kvmsharp: {bad.Message}");
+        ReplayResult[] replays = [.. results.OfType<ReplayResult>()];
+        Print(replays, traces.Length, json, output);
+        bool found = replays.Any(replay => replay.Divergences.Count > 0 || replay.Problems.Count > 0);
+        return replays.Length < traces.Length ? ExitCodes.BadInput : found ? ExitCodes.Found : ExitCodes.Fine;
+    }
 
-            var replayed = (ReplayResult)result;
-            operations += replayed.Operations;
-            divergences += replayed.Divergences.Count;
-            problems |= replayed.Problems.Count > 0;
-            Print(replayed, output);
+    private static void Print(ReplayResult[] replays, int traces, bool json, TextWriter output)
+    {
+        int operations = replays.Sum(replay => replay.Operations);
+        Divergence[] divergences = [.. replays.SelectMany(replay => replay.Divergences)];
+        if (json)
+        {
+            var problems = replays.SelectMany(replay => replay.Problems.Select(problem => new { replay.File, Problem = problem }));
+            output.WriteLine(JsonSerializer.Serialize(new { traces, operations, divergences, problems }, Json));
+            return;
         }
 
-        output.WriteLine($"{traces.Length} traces, {operations} operations, {divergences} divergences");
-        return badInput ? ExitCodes.BadInput : divergences > 0 || problems ? ExitCodes.Found : ExitCodes.Fine;
+        foreach (ReplayResult replay in replays)
+            Print(replay, output);
+        output.WriteLine($"{traces} traces, {operations} operations, {divergences.Length} divergences");
     }
 
     private static void Print(ReplayResult replay, TextWriter output)
