@@ -33,6 +33,9 @@ internal sealed class Operation
     /// <summary>Fields that no reader asked for as an input: the recorded outputs.</summary>
     internal IEnumerable<JsonProperty> Outputs => _json.EnumerateObject().Where(p => !_read.Contains(p.Name));
 
+    /// <summary>Fields that readers asked for: the inputs, once the operation has been carried out.</summary>
+    internal IEnumerable<JsonProperty> Inputs => _json.EnumerateObject().Where(p => _read.Contains(p.Name));
+
     internal bool Has(string field)
     {
         _read.Add(field);

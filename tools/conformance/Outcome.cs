@@ -53,6 +53,25 @@ internal sealed class Outcome
         return this;
     }
 
+    /// <summary>Names of outputs that one of two answers has and the other has not, or has otherwise; empty when they are the same.</summary>
+    internal IReadOnlyList<string> DiffersIn(Outcome other) =>
+        [.. _outputs.Keys.Union(other._outputs.Keys).Where(k => _outputs.ContainsKey(k) != other._outputs.ContainsKey(k) || Show(this[k]) != Show(other[k]))];
+
+    /// <summary>Writes ret and errno, then the further outputs, as a trace has them.</summary>
+    internal void WriteTo(Utf8JsonWriter json)
+    {
+        foreach (string first in (ReadOnlySpan<string>)["ret", "errno"])
+            Write(json, first, _outputs[first]);
+        foreach ((string name, object? value) in _outputs.Where(o => o.Key is not ("ret" or "errno")))
+            Write(json, name, value);
+    }
+
+    private static void Write(Utf8JsonWriter json, string name, object? value)
+    {
+        json.WritePropertyName(name);
+        json.WriteRawValue(Show(value));
+    }
+
     /// <summary>The first output that differs from the recorded one, as text, or null.</summary>
     internal string? Difference(Operation operation)
     {
@@ -100,7 +119,7 @@ internal sealed class Outcome
             case null:
                 return "null";
             case string text:
-                return $"\"{text}\"";
+                return $"\"{JsonEncodedText.Encode(text, System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping)}\"";
             case bool flag:
                 return flag ? "true" : "false";
             case IReadOnlyList<object?> list:
@@ -108,7 +127,7 @@ internal sealed class Outcome
             case IReadOnlyDictionary<string, object?> map:
             {
                 var text = new StringBuilder("{");
-                text.AppendJoin(", ", map.Select(p => $"{p.Key}: {Show(p.Value)}"));
+                text.AppendJoin(", ", map.Select(p => $"\"{p.Key}\": {Show(p.Value)}"));
                 return text.Append('}').ToString();
             }
 

@@ -56,7 +56,7 @@ public static class Replayer
     }
 
     /// <summary>The host that the trace was recorded on, as far as its capabilities tell.</summary>
-    private static HostOptions Profile(TraceHeader header, HostOptions options)
+    internal static HostOptions Profile(TraceHeader header, HostOptions options)
     {
         const long SwProtected = 1 << 1;
         if (header.Caps.TryGetValue("KVM_CAP_VM_TYPES", out long types))
@@ -68,7 +68,7 @@ public static class Replayer
         return options;
     }
 
-    private static void Prepare(UserProcess process, TraceHeader header) => process.Syscall(header, static h =>
+    internal static void Prepare(UserProcess process, TraceHeader header) => process.Syscall(header, static h =>
     {
         current.signal.rlim[ResourceH.RLIMIT_MEMLOCK] = new rlimit { rlim_cur = h.MemlockSoft, rlim_max = h.MemlockHard };
         if (!h.CapIpcLock)

@@ -25,6 +25,10 @@ internal sealed record TraceHeader
     public bool CapIpcLock { get; init; }
 
     public uint Uid { get; init; }
+
+    public string Kernel { get; init; } = string.Empty;
+
+    public long NumaNodes { get; init; } = 1;
 }
 
 /// <summary>Reads traces line by line.</summary>
@@ -101,6 +105,8 @@ internal sealed class TraceReader : IDisposable
             MemlockHard = Env("memlock_hard", 8 << 20),
             CapIpcLock = Env("cap_ipc_lock", 1) != 0,
             Uid = (uint)Env("uid", 0),
+            Kernel = header.OptionalText("kernel") ?? string.Empty,
+            NumaNodes = (long)Env("numa_nodes", 1),
         };
 
         ulong Env(string field, ulong fallback)

@@ -8,7 +8,7 @@ namespace KvmSharp.Conformance;
 /// <summary>An agent process, the socket at which it and its children report, and the watchdog over all of them.</summary>
 internal sealed class HostAgent : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     /// <summary>A child forked meanwhile for another agent would hold the image open for writing, and it could not be executed.</summary>
     private static readonly Lock starting = new();
