@@ -194,8 +194,12 @@ internal static class File
     }
 
     /// <summary>The table of a forked child: the same open files under the same numbers.</summary>
-    internal static files_struct dup_fd(files_struct oldf)
+    /// <returns>Null without memory.</returns>
+    [MustCheck]
+    internal static files_struct? dup_fd(files_struct oldf)
     {
+        if (should_fail(oldf.kernel, "files_cachep") || (oldf.fd.Length > 64 && should_fail(oldf.kernel, "fdtable")))
+            return null;
         var newf = new files_struct(oldf.kernel);
         spin_lock(oldf.file_lock);
         newf.fd = new @file?[oldf.fd.Length];
@@ -237,7 +241,7 @@ internal static class File
         put_files_struct(files);
     }
 
-    private static void put_files_struct(files_struct files)
+    internal static void put_files_struct(files_struct files)
     {
         if (Interlocked.Decrement(ref files.count) != 0)
             return;

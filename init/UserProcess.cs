@@ -129,29 +129,79 @@ internal sealed partial class UserProcess
             throw failures.Count == 1 ? failures[0] : new AggregateException(failures);
     }
 
-    /// <summary>Forks; the child runs on a C# thread of its own while the parent waits for its end, then what it threw is thrown here.</summary>
-    internal void RunForkedChild(Action<UserProcess> program)
-    {
-        UserProcess? child = null;
-        long error = Syscall(this, process =>
+    /// <summary>
+    /// Runs a further thread of this process on the calling C# thread, as a process of its own to C#: it has its own memory for arguments.
+    /// </summary>
+    internal void RunThread(string name, Action<UserProcess> body) => RunTask(
+        Kernel.NewTask(name),
+        _ =>
         {
-            mm_struct? mm = dup_mm(current.mm!);
-            if (mm is null)
-                return -ENOMEM;
-            child = new UserProcess(Kernel, mm, dup_fd(current.files!), current.signal.Clone(), current.cap_effective) { _scratch = _scratch, _buffer = _buffer, _bufferBytes = _bufferBytes };
+            mmget(_mm);
+            Interlocked.Increment(ref _files.count);
+            return new UserProcess(Kernel, _mm, _files, _signal, _capabilities);
+        },
+        process =>
+        {
+            body(process);
             return 0;
         });
-        if (error != 0)
-            throw new KernelOops($"fork: {Errno.Name((int)error)}");
+
+    /// <summary>Forks; the child runs on a C# thread of its own while the parent waits for its end, then what it threw is thrown here.</summary>
+    /// <exception cref="KernelOops">There is no memory for a child.</exception>
+    internal void RunForkedChild(Action<UserProcess> program)
+    {
+        (uint nth, bool random) = SuspendFailures();
+        UserProcess child = Fork(out long error) ?? throw new KernelOops($"fork: {Errno.Name((int)error)}");
+        ResumeFailures(nth, random);
+        RunChild(child, program);
+    }
+
+    /// <summary>Forks like <see cref="RunForkedChild"/>, and says when it could not.</summary>
+    /// <returns>0 after the child's end, or -ENOMEM without a child.</returns>
+    internal long TryRunForkedChild(Action<UserProcess> program)
+    {
+        UserProcess? child = Fork(out long error);
+        if (child is not null)
+            RunChild(child, program);
+        return error;
+    }
+
+    private UserProcess? Fork(out long error)
+    {
+        UserProcess? child = null;
+        error = Syscall(this, process =>
+        {
+            if (FaultInject.should_fail(Kernel, "task_struct"))
+                return -ENOMEM;
+            files_struct? files = dup_fd(current.files!);
+            if (files is null)
+                return -ENOMEM;
+            mm_struct? mm = dup_mm(current.mm!);
+            if (mm is null)
+            {
+                put_files_struct(files);
+                return -ENOMEM;
+            }
+
+            child = new UserProcess(Kernel, mm, files, current.signal.Clone(), current.cap_effective) { _scratch = _scratch, _buffer = _buffer, _bufferBytes = _bufferBytes };
+            return 0;
+        });
+        return child;
+    }
+
+    private void RunChild(UserProcess child, Action<UserProcess> program)
+    {
         task_struct task = Clone("child");
         Exception? failure = null;
+        bool random = current.make_it_fail;
         var thread = new Thread(
             () =>
             {
                 try
                 {
-                    RunTask(task, _ => child!, process =>
+                    RunTask(task, _ => child, process =>
                     {
+                        current.make_it_fail = random;
                         program(process);
                         return 0;
                     });
@@ -161,12 +211,15 @@ internal sealed partial class UserProcess
                     failure = e;
                 }
             },
-            16 << 20);
+            16 << 20)
+        {
+            IsBackground = true,
+        };
         thread.Start();
         thread.Join();
-        WaitForExit(task);
         if (failure is not null)
             throw new AggregateException(failure.Message, failure);
+        WaitForExit(task);
     }
 
     /// <summary>exec: a fresh address space, and the end of what is close-on-exec. With uid 0 all capabilities come back.</summary>
@@ -243,15 +296,19 @@ internal sealed partial class UserProcess
     /// <exception cref="UserSignalException">A byte could not be loaded.</exception>
     internal void Read(ulong va, Span<byte> data)
     {
+        (uint nth, bool random) = SuspendFailures();
         if (!TryLoad(va, data, out _, out kernel_siginfo signal))
             throw new UserSignalException(signal);
+        ResumeFailures(nth, random);
     }
 
     /// <exception cref="UserSignalException">A byte could not be stored.</exception>
     internal void Write(ulong va, ReadOnlySpan<byte> data)
     {
+        (uint nth, bool random) = SuspendFailures();
         if (!TryStore(va, data, out _, out kernel_siginfo signal))
             throw new UserSignalException(signal);
+        ResumeFailures(nth, random);
     }
 
     /// <summary>Memory of at least that many bytes, each of the given value. The next call hands out the same memory.</summary>
@@ -272,9 +329,28 @@ internal sealed partial class UserProcess
         return _buffer;
     }
 
+    private static (uint Nth, bool Random) SuspendFailures()
+    {
+        // What a program needs for itself is not what is being tested.
+        task_struct task = current;
+        (uint, bool) armed = (task.fail_nth, task.make_it_fail);
+        task.fail_nth = 0;
+        task.make_it_fail = false;
+        return armed;
+    }
+
+    private static void ResumeFailures(uint nth, bool random)
+    {
+        task_struct task = current;
+        task.fail_nth = nth;
+        task.make_it_fail = random;
+    }
+
     private ulong MapHelper(ulong hint, ulong bytes)
     {
+        (uint nth, bool random) = SuspendFailures();
         long address = Mmap(hint, bytes, ProtReadWrite, MapPrivateAnonymous, -1, 0);
+        ResumeFailures(nth, random);
         return address is < 0 and >= -4095 ? throw new KernelOops($"no memory for arguments: {Errno.Name((int)address)}") : (ulong)address;
     }
 
@@ -322,6 +398,7 @@ internal sealed partial class UserProcess
     {
         Kernel kernel = task.kernel;
         kernel.Attach(task);
+        bool dead = false;
         try
         {
             task.EnterKernel();
@@ -334,13 +411,31 @@ internal sealed partial class UserProcess
             task.ExitToUser();
             return program(process);
         }
+        catch (Exception e) when (Died(e, ref dead))
+        {
+            throw;
+        }
         finally
         {
-            if (!task.OnCpu)
-                task.EnterKernel();
-            exit_mm(task);
-            exit_files(task);
-            kernel.Detach();
+            if (dead || kernel.Oopsed)
+            {
+                kernel.Abandon(task);
+            }
+            else
+            {
+                if (!task.OnCpu)
+                    task.EnterKernel();
+                exit_mm(task);
+                exit_files(task);
+                kernel.Detach();
+            }
         }
+    }
+
+    /// <summary>Whether what was thrown left the task dead inside the kernel, with whatever it held: nothing may be asked of it any more.</summary>
+    private static bool Died(Exception e, ref bool dead)
+    {
+        dead = e is not UserSignalException && current.OnCpu;
+        return dead;
     }
 }

@@ -68,6 +68,17 @@ internal sealed partial class Kernel
         Kthread.do_exit(task);
     }
 
+    /// <summary>A task died inside the kernel with whatever it held: nobody may rely on locks or counts any more.</summary>
+    internal bool Oopsed { get; private set; }
+
+    /// <summary>Makes the calling thread, whose task died inside the kernel, no task any more. Nothing is cleaned up.</summary>
+    internal void Abandon(task_struct task)
+    {
+        this.Oopsed = true;
+        this.ForgetTask(task);
+        CurrentH.SetCurrent(null);
+    }
+
     /// <summary>Runs the function as a new task inside the kernel on the calling thread.</summary>
     internal T RunTask<T>(Func<T> body, string comm = "task") => this.RunTask(this.NewTask(comm), body);
 
