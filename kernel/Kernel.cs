@@ -14,6 +14,7 @@ internal sealed partial class Kernel : IDisposable
 
     private readonly Lock warnGate = new();
     private readonly List<string> warnings = [];
+    private int warningCount;
     private readonly HashSet<(string File, int Line)> warnedOnce = [];
     private readonly List<(string Name, Action Check)> invariants = [];
     private readonly List<(string Name, Action Hook)> shutdown = [];
@@ -60,6 +61,9 @@ internal sealed partial class Kernel : IDisposable
         }
     }
 
+    /// <summary>How many reports <see cref="Warnings"/> holds.</summary>
+    internal int WarningCount => Volatile.Read(ref this.warningCount);
+
     /// <summary>Forgets the recorded warnings, for tests that provoke them; returns what there was.</summary>
     internal IReadOnlyList<string> TakeWarnings()
     {
@@ -67,6 +71,7 @@ internal sealed partial class Kernel : IDisposable
         {
             string[] taken = [.. this.warnings];
             this.warnings.Clear();
+            this.warningCount = 0;
             return taken;
         }
     }
@@ -86,7 +91,11 @@ internal sealed partial class Kernel : IDisposable
     internal void AddWarning(string report)
     {
         lock (this.warnGate)
+        {
             this.warnings.Add(report);
+            this.warningCount++;
+        }
+
         this.Log(report);
         if (this.config.PanicOnWarn)
             throw new KernelOops(report);

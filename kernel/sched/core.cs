@@ -190,6 +190,27 @@ internal static partial class Core
         task.SleepUntilWoken();
     }
 
+    /// <summary>What every task does, and what it holds; the last lock of a blocked one is what it waits for.</summary>
+    internal static string show_state(Kernel kernel)
+    {
+        var text = new System.Text.StringBuilder();
+        foreach (task_struct task in kernel.Tasks)
+        {
+            string state = Volatile.Read(ref task.__state) switch
+            {
+                TASK_RUNNING => task.OnCpu ? $"runs on CPU {task.rq.cpu}" : "in user mode or without a CPU",
+                var other => $"sleeps, state {other}",
+            };
+            text.AppendLine($"task {task}: {state}");
+            if (task.lockdep is not { } locks)
+                continue;
+            foreach (held_lock held in locks.Held)
+                text.AppendLine($"    {held.mode} {held.instance?.name} from {held.function}():{held.line}");
+        }
+
+        return text.ToString();
+    }
+
     internal static int wake_up_process(task_struct task) => try_to_wake_up(task, TASK_NORMAL) ? 1 : 0;
 
     internal static int wake_up_state(task_struct task, int state) => try_to_wake_up(task, state) ? 1 : 0;

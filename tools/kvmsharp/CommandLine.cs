@@ -4,6 +4,7 @@ using System.CommandLine;
 using KvmSharp.Conformance;
 using KvmSharp.Tools.Boot;
 using KvmSharp.Tools.Check;
+using KvmSharp.Tools.Fuzz;
 using KvmSharp.Tools.Record;
 using KvmSharp.Tools.Replay;
 using Spectre.Console;
@@ -20,6 +21,7 @@ internal static class CommandLine
             BootCommand.Create(console, output),
             ReplayCommand.Create(console, output, error),
             RecordCommand.Create(console, output, error),
+            FuzzCommand.Create(console, output, error),
             CheckCommand.Create(console, output),
         };
 

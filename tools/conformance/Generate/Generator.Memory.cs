@@ -23,6 +23,9 @@ internal sealed partial class Generator
 
     private static readonly string[] _adviceNumbers = ["5", "6", "7", "26", "27", "99", "104", "1000", "-1", "2147483647", "4", "23", "9"];
 
+    /// <summary>Gets a length that is longer than any address space that the sequence may meet.</summary>
+    private ulong TooLong => _options.ModelOnly ? 1UL << 56 : 1UL << 47;
+
     // Mapping.
 
     private bool DrawMmap()
@@ -35,7 +38,7 @@ internal sealed partial class Generator
 
     private bool DrawMmapAnon()
     {
-        ulong length = Odd(4) ? _random.Of<ulong>([0, 1, Page - 1, Page + 1, 1UL << 47, ulong.MaxValue]) : _random.Of<ulong>(_sizes);
+        ulong length = Odd(4) ? _random.Of<ulong>([0, 1, Page - 1, Page + 1, TooLong, ulong.MaxValue]) : _random.Of<ulong>(_sizes);
         ulong prot = _random.Percent(70) ? 3 : Flags([0, 1, 2, 3], [4, 5, 7, 8]);
         _newMap = new KnownMap(string.Empty, length, prot, Shared: false, null, 0);
         return Emit(Op("mmap_anon").With("len", length).With("prot", prot).With("as", NewName("anon")));
@@ -54,7 +57,7 @@ internal sealed partial class Generator
             14 => size is > 0 and <= Small ? size + Page : Page,
             15 => _random.Of<ulong>([0, 1, Page - 1, Page + 1]),
             16 => _random.Of<ulong>([1UL << 20, 1UL << 24, 1UL << 30, 1UL << 40]),
-            17 => _random.Of<ulong>([1UL << 47, 1UL << 63, ulong.MaxValue]),
+            17 => _random.Of<ulong>([TooLong, 1UL << 63, ulong.MaxValue]),
             _ => _random.Of<ulong>(_sizes),
         };
         ulong offset = _random.Below(16) switch
@@ -73,7 +76,7 @@ internal sealed partial class Generator
             place = null;
         }
 
-        if (((flags & (MapPopulate | MapLocked)) != 0 || _state.FutureLocked || place is not null) && length is > Small and < (1UL << 47))
+        if (((flags & (MapPopulate | MapLocked)) != 0 || _state.FutureLocked || place is not null) && length is > Small and < (1UL << 46))
             length = 2 * Page;
 
         OperationWriter op = Op("mmap");
@@ -119,7 +122,7 @@ internal sealed partial class Generator
         ulong length = _random.Below(10) switch
         {
             < 3 => map.Length < 1UL << 41 ? map.Length : Page,
-            3 => map.Alone ? _random.Of<ulong>([0, 1UL << 47, 1UL << 63, ulong.MaxValue, ulong.MaxValue - Page + 1]) : Page,
+            3 => map.Alone ? _random.Of<ulong>([0, TooLong, 1UL << 63, ulong.MaxValue, ulong.MaxValue - Page + 1]) : Page,
             _ => RangeLength(map, wraps: false),
         };
         if (off == 0 && length > 0)
@@ -154,7 +157,7 @@ internal sealed partial class Generator
             8 => oldLength + 1,
             9 => oldLength >= Page ? oldLength - Page : 0,
             10 => _random.Of<ulong>([0, 1, Page - 1, Page + 1, 2UL << 20, (2UL << 20) + Page]),
-            _ => _random.Of<ulong>([1UL << 47, 1UL << 63, ulong.MaxValue]),
+            _ => _random.Of<ulong>([TooLong, 1UL << 63, ulong.MaxValue]),
         };
         ulong flags = _random.Below(10) switch
         {
@@ -186,8 +189,6 @@ internal sealed partial class Generator
         string advice = _random.Of<string>(_advice);
         if (Odd(4))
             advice = _random.Of<string>(_adviceNumbers);
-        else if (_options.ModelOnly && Odd(1))
-            advice = _random.OneIn(2) ? "HWPOISON" : "SOFT_OFFLINE";
         return Emit(Op("madvise").With("map", map.Name).With("off", RangeOffset(map)).With("len", RangeLength(map, wraps: true)).With("advice", advice));
     }
 

@@ -10,7 +10,7 @@ internal sealed record GeneratorOptions
 
     /// <summary>
     /// Gets a value indicating whether operations are drawn, too, whose answers are not the same on every host (new descriptor numbers, counters
-    /// of the machine) or which no host should be asked for (poisoning memory).
+    /// of the machine).
     /// </summary>
     internal bool ModelOnly { get; init; }
 
@@ -39,7 +39,10 @@ internal sealed partial class Generator
     private const int ForkPercent = 12;
 
     private static readonly ulong[] _sizes = [Page, 2 * Page, 3 * Page, 4 * Page, 8 * Page, 16 * Page, 64 * Page, 2UL << 20];
-    private static readonly ulong[] _wrapped = [1UL << 47, 1UL << 63, ulong.MaxValue, ulong.MaxValue - Page + 1, (1UL << 63) - Page, (1UL << 63) - 1];
+
+    // Lengths that wrap wherever a range begins. Some calls take anything else for what it says, up to the end of the address space, where the
+    // program itself lies.
+    private static readonly ulong[] _wrapped = [ulong.MaxValue, ulong.MaxValue - Page + 1];
 
     private readonly GeneratorOptions _options;
     private readonly Prng _random;

@@ -28,7 +28,8 @@ internal sealed class ModelMachine : IUserMachine
         _buffer = Map(BufferHint, IUserMachine.MaxBuffer);
     }
 
-    private ModelMachine(UserProcess child, ModelMachine parent)
+    /// <summary>A forked child: it has its parent's memory.</summary>
+    internal ModelMachine(UserProcess child, ModelMachine parent)
     {
         _process = child;
         Scratch = parent.Scratch;
