@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // KvmSharp only; no upstream counterpart.
 using System.Diagnostics;
+using KvmSharp.Annotations;
 using KvmSharp.Conformance.Generate;
 using KvmSharp.Init;
 using Linux;
@@ -156,6 +157,7 @@ internal sealed class FuzzEpisode
         return after + tables == free ? null : new FuzzFailure("leak", $"{free - after - tables} pages are missing", $"free at boot {free}, at the end {after}, tables of the direct map {tables}");
     }
 
+    [ContextUnsafe("runs while no task does")]
     private static long FreePages(Kernel kernel) =>
         PageAlloc.nr_free_pages(kernel) + kernel.node_zones.Sum(z => z.per_cpu_pageset.Sum(p => (long)p.count));
 
