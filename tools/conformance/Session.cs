@@ -106,6 +106,32 @@ internal sealed partial class Session
         _ => File(op) ?? Memory(op) ?? throw op.Bad("op", $"'{op.Name}' is no operation"),
     };
 
+    /// <summary>
+    /// Whether the operation must not be carried out on a host: it would change something that outlives the process, or reach over the part of the
+    /// address space that is the session's, where what lies is not the same in any two programs.
+    /// </summary>
+    internal bool IsOutOfBounds(Operation op)
+    {
+        const ulong Beyond = 32UL << 30;
+        const ulong Wraps = unchecked(0UL - (1UL << 47));
+        switch (op.Name)
+        {
+            case "fchmod" or "fchown" or "futimens" or "fsetxattr" or "fremovexattr" or "ioctl_raw":
+                return op.Element("fd") is { ValueKind: JsonValueKind.String } name && _names.TryGetValue(name.GetString()!, out Named? named) && !named.IsMapping
+                    && _process.ReadLink(named.Fd, out string target) == 0 && target.StartsWith("/dev/", StringComparison.Ordinal);
+            case "madvise" when op.Text("advice") is "HWPOISON" or "SOFT_OFFLINE" or "100" or "101":
+                return true;
+            case "madvise" or "mprotect" or "mlock" or "mlock2" or "munlock" or "msync" or "mbind":
+                return op.U64("len") is > Beyond and < Wraps;
+            case "munmap":
+                return op.U64("len") is > Beyond and < (1UL << 47);
+            case "mmap":
+                return op.Has("at") && op.U64("len") is > Beyond and < (1UL << 47);
+            default:
+                return false;
+        }
+    }
+
     /// <summary>What surrounds a difference: the state of mappings and descriptors.</summary>
     internal string Describe()
     {

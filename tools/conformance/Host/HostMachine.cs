@@ -16,6 +16,7 @@ internal sealed class HostMachine : IUserMachine
     private const ulong PathArea = AgentImage.Scratch + 40960;
     private const ulong CallArea = AgentImage.Scratch + 49152;
     private const ulong Huge = 1UL << 40;
+    private const ulong LargestMapping = 0x7800_0000_0000;
     private const long AtFdcwd = -100;
     private const uint OpenReadWrite = 2;
     private const uint CloseOnExec = 0x80000;
@@ -52,7 +53,8 @@ internal sealed class HostMachine : IUserMachine
 
     public long Syscall(uint number, ulong a, ulong b, ulong c, ulong d, ulong e, ulong f)
     {
-        if (number != Unistd64.__NR_mmap || a != 0 || b <= Huge)
+        Refuse(number, a, c);
+        if (number != Unistd64.__NR_mmap || a != 0 || b <= Huge || b >= LargestMapping)
             return _connection.Syscall(number, a, b, c, d, e, f);
 
         // Too large for what is free: the fill gives way from above, and comes back where nothing was put.
@@ -106,7 +108,7 @@ internal sealed class HostMachine : IUserMachine
             return length;
         byte[] target = new byte[length];
         Read(CallArea, target);
-        text = Encoding.UTF8.GetString(target);
+        text = Unnumbered(Encoding.UTF8.GetString(target));
         return 0;
     }
 
@@ -323,6 +325,10 @@ internal sealed class HostMachine : IUserMachine
             throw new HostException($"prlimit of {resource}: {Errno.Name((int)error)}");
     }
 
+    /// <summary>The inode number in the name of a file without a name is another one every time.</summary>
+    private static string Unnumbered(string name) =>
+        name.StartsWith("/tmp/#", StringComparison.Ordinal) && name.EndsWith(" (deleted)", StringComparison.Ordinal) ? "/tmp/#1 (deleted)" : name;
+
     private static ulong Arg(long value) => unchecked((ulong)value);
 
     private static ulong Kb(string value) => ulong.Parse(value.Split(' ')[0], CultureInfo.InvariantCulture);
@@ -340,6 +346,19 @@ internal sealed class HostMachine : IUserMachine
         }
 
         return table;
+    }
+
+    /// <summary>What would change the host itself is no operation for it, whoever asks.</summary>
+    private void Refuse(uint number, ulong fd, ulong advice)
+    {
+        const ulong HwPoison = 100;
+        const ulong SoftOffline = 101;
+        if (number == Unistd64.__NR_madvise && (uint)advice is (uint)HwPoison or (uint)SoftOffline)
+            throw new HostException("memory of the host must not be poisoned");
+        if (number is not (Unistd64.__NR_fchmod or Unistd64.__NR_fchown or Unistd64.__NR_utimensat or Unistd64.__NR_fsetxattr or Unistd64.__NR_fremovexattr))
+            return;
+        if (ReadLink((int)fd, out string target) == 0 && target.StartsWith("/dev/", StringComparison.Ordinal))
+            throw new HostException($"{target} of the host must not be changed");
     }
 
     private long Sys(uint number, ulong a = 0, ulong b = 0, ulong c = 0, ulong d = 0, ulong e = 0) => _connection.Syscall(number, a, b, c, d, e, 0);
@@ -423,7 +442,7 @@ internal sealed class HostMachine : IUserMachine
         {
             string[] words = line.Split(' ', 6, StringSplitOptions.RemoveEmptyEntries);
             string[] range = words[0].Split('-');
-            var area = new VmaInfo(Hex(range[0]), Hex(range[1]), words[1], Hex(words[2]), words.Length > 5 ? words[5] : string.Empty);
+            var area = new VmaInfo(Hex(range[0]), Hex(range[1]), words[1], Hex(words[2]), words.Length > 5 ? Unnumbered(words[5]) : string.Empty);
             return new MapsLine(area, words[4] == "0" ? string.Empty : words[3] + "/" + words[4]);
         }
 

@@ -103,6 +103,12 @@ internal sealed class LockStep
     {
         while (Difference is null && _feed.Next() is { } op)
         {
+            if (host.Session.IsOutOfBounds(op))
+            {
+                _feed.Observe(op, false);
+                continue;
+            }
+
             Outcome? expected = Execute(host.Session, op);
             if (expected is null)
             {
