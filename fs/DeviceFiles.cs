@@ -46,6 +46,7 @@ internal static class DeviceFiles
             return PTR_ERR(@file);
         }
 
+        HandOver(inode, to: "the file");
         file.Value.f_mode |= FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE;
         fd_install(fd, file.Value);
         return fd;

@@ -41,6 +41,7 @@ internal static class AnonInodes
         inode.IS_ANON_FILE = true;
         inode.i_uid = task.fsuid;
         inode.i_gid = task.fsgid;
+        HandOver(inode, to: "the caller, in the error pointer");
         return inode;
     }
 
@@ -81,6 +82,7 @@ internal static class AnonInodes
             return file;
         }
 
+        HandOver(inode, to: "the file");
         file.Value.private_data = priv;
         return file;
     }

@@ -41,7 +41,7 @@ internal sealed partial class task_struct
 internal static class File
 {
     /// <summary>Adds a reference if the count is not zero.</summary>
-    [CondAcquires(true)]
+    [MustCheck]
     internal static bool file_ref_get(@file file)
     {
         long count = Volatile.Read(ref file.f_ref);
@@ -57,7 +57,6 @@ internal static class File
     }
 
     /// <summary>Another reference for someone who has one already.</summary>
-    [return: ReturnsReference]
     internal static @file get_file([AcquiresReference] @file file)
     {
         WARN_ON_ONCE(Interlocked.Increment(ref file.f_ref) <= 1);

@@ -36,6 +36,7 @@ internal static class FileTable
         var file = new @file(kernel, inode, fops, OPEN_FMODE(flags), flags, name);
         file_init_path(@file);
         kernel.LiveFiles.Born(file, name);
+        HandOver(file, to: "the caller, in the error pointer");
         return file;
     }
 

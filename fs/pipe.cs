@@ -67,6 +67,9 @@ internal static class Pipe
             return -ENFILE;
         inode.i_mode = S_IFIFO | S_IRUSR | S_IWUSR;
         var pipe = new pipe_inode_info();
+
+        // Each end takes a reference, even when it cannot be opened.
+        ihold(inode);
         int first = OpenEnd(inode, pipe, O_RDONLY);
         if (first < 0)
         {
@@ -74,11 +77,9 @@ internal static class Pipe
             return first;
         }
 
-        ihold(inode);
         int second = OpenEnd(inode, pipe, O_WRONLY);
         if (second < 0)
         {
-            iput(inode);
             _ = close_fd((uint)first);
             return second;
         }
@@ -88,18 +89,25 @@ internal static class Pipe
         return 0;
     }
 
-    private static int OpenEnd(inode inode, pipe_inode_info pipe, uint mode)
+    /// <summary>Opens an end; it, or the failure, takes the caller's reference to the inode.</summary>
+    private static int OpenEnd([ConsumesReference] inode inode, pipe_inode_info pipe, uint mode)
     {
         int fd = get_unused_fd_flags(0);
         if (fd < 0)
+        {
+            iput(inode);
             return fd;
+        }
+
         ErrPtr<@file> end = alloc_file_pseudo(inode, $"pipe:[{inode.i_ino}]", mode, pipefifo_fops);
         if (IS_ERR(end))
         {
+            iput(inode);
             put_unused_fd(fd);
             return PTR_ERR(end);
         }
 
+        HandOver(inode, to: "the file");
         end.Value.private_data = pipe;
         fd_install(fd, end.Value);
         return fd;

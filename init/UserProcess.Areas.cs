@@ -35,7 +35,12 @@ internal sealed partial class UserProcess
     internal SmapsInfo Smaps(ulong address)
     {
         SmapsInfo info = default;
-        WithAreas(mm => info = smap_gather_stats(vma_lookup(mm, address)!));
+        WithAreas(mm =>
+        {
+            vm_area_struct vma = vma_lookup(mm, address)!;
+            mmap_assert_locked(vma.vm_mm);
+            info = smap_gather_stats(vma);
+        });
         return info;
     }
 

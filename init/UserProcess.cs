@@ -47,7 +47,7 @@ internal sealed partial class UserProcess
     private ulong _buffer;
     private ulong _bufferBytes;
 
-    private UserProcess(Kernel kernel, mm_struct mm, files_struct files, signal_struct signal, ulong capabilities)
+    private UserProcess(Kernel kernel, [ConsumesReference] mm_struct mm, files_struct files, signal_struct signal, ulong capabilities)
     {
         Kernel = kernel;
         _mm = mm;
@@ -137,6 +137,7 @@ internal sealed partial class UserProcess
         _ =>
         {
             mmget(_mm);
+            HandOver(_mm, to: "the thread");
             Interlocked.Increment(ref _files.count);
             return new UserProcess(Kernel, _mm, _files, _signal, _capabilities);
         },
@@ -359,6 +360,7 @@ internal sealed partial class UserProcess
         _ =>
         {
             mmget(_mm);
+            HandOver(_mm, to: "the thread");
             Interlocked.Increment(ref _files.count);
             return this;
         },

@@ -17,6 +17,7 @@ internal static class Fork
     /// <returns>Null without memory.</returns>
     [MustCheck]
     [MightSleep]
+    [ReturnsReference]
     internal static mm_struct? mm_alloc(Kernel kernel)
     {
         if (should_fail(kernel, "mm_struct"))
@@ -35,8 +36,9 @@ internal static class Fork
             __mmdrop(mm);
     }
 
-    internal static void mmget(mm_struct mm) => Interlocked.Increment(ref mm.mm_users);
+    internal static void mmget([AcquiresReference] mm_struct mm) => Interlocked.Increment(ref mm.mm_users);
 
+    [MustCheck]
     internal static bool mmget_not_zero(mm_struct mm)
     {
         int users = Volatile.Read(ref mm.mm_users);
@@ -53,7 +55,7 @@ internal static class Fork
 
     /// <summary>Drops a use of the address space; the last one unmaps everything.</summary>
     [MightSleep]
-    internal static void mmput(mm_struct mm)
+    internal static void mmput([DropsReference] mm_struct mm)
     {
         might_sleep();
         int users = Interlocked.Decrement(ref mm.mm_users);
@@ -91,7 +93,7 @@ internal static class Fork
 
     /// <summary>Gives the current task another address space and drops the one it had (exec, exit).</summary>
     [MightSleep]
-    internal static void exec_mmap(mm_struct? mm)
+    internal static void exec_mmap([ConsumesReference] mm_struct? mm)
     {
         task_struct task = current;
         mm_struct? old = task.mm;
@@ -125,6 +127,7 @@ internal static class Fork
     }
 
     [MightSleep]
+    [ReturnsReference]
     internal static mm_struct? dup_mm(mm_struct oldmm)
     {
         mm_struct? mm = mm_alloc(oldmm.kernel);
@@ -145,14 +148,20 @@ internal static class Fork
     }
 
     [MustCheck]
-    private static mm_struct? mm_init(mm_struct mm)
+    [ReturnsReference]
+    private static mm_struct? mm_init([ConsumesReference] mm_struct mm)
     {
         mm.pgd = mm.arch.pgd_alloc(mm);
         if (mm.pgd == 0)
+        {
+            HandOver(mm, to: "the garbage collector");
             return null;
+        }
+
         if (mm.arch.init_new_context(mm) != 0)
         {
             mm.arch.pgd_free(mm, mm.pgd);
+            HandOver(mm, to: "the garbage collector");
             return null;
         }
 

@@ -57,6 +57,7 @@ internal static unsafe class Xarray
     internal static nuint __xa_erase(xarray xa, ulong index)
     {
         xa_state xas = XA_STATE(xa, index);
+        lockdep_assert_held(xas.xa.xa_lock);
         return Result(ref xas, xas_store(ref xas, 0));
     }
 
@@ -77,6 +78,7 @@ internal static unsafe class Xarray
         if (TrackFree(xa) && entry == 0)
             entry = XA_ZERO_ENTRY;
         xa_state xas = XA_STATE(xa, index);
+        lockdep_assert_held(xas.xa.xa_lock);
         nuint curr;
         do
         {
@@ -138,6 +140,7 @@ internal static unsafe class Xarray
         if (last < first)
             return xa_mk_internal(unchecked((ulong)-EINVAL));
         xa_state xas = XA_STATE(xa, 0);
+        lockdep_assert_held(xas.xa.xa_lock);
         do
         {
             while (true)
@@ -266,6 +269,7 @@ internal static unsafe class Xarray
     internal static void __xa_set_mark(xarray xa, ulong index, xa_mark_t mark)
     {
         xa_state xas = XA_STATE(xa, index);
+        lockdep_assert_held(xas.xa.xa_lock);
         if (xas_load(ref xas) != 0)
             xas_set_mark(ref xas, mark);
     }
@@ -281,6 +285,7 @@ internal static unsafe class Xarray
     internal static void __xa_clear_mark(xarray xa, ulong index, xa_mark_t mark)
     {
         xa_state xas = XA_STATE(xa, index);
+        lockdep_assert_held(xas.xa.xa_lock);
         if (xas_load(ref xas) != 0)
             xas_clear_mark(ref xas, mark);
     }
@@ -293,6 +298,7 @@ internal static unsafe class Xarray
         xas.xa_node = null;
         nuint entry = xa.xa_head;
         Volatile.Write(ref xa.xa_head, 0);
+        lockdep_assert_held(xas.xa.xa_lock);
         xas_init_marks(ref xas);
         if (ZeroBusy(xa))
             MarkClear(xa, XA_FREE_MARK);
@@ -321,6 +327,7 @@ internal static unsafe class Xarray
         if (entry == 0)
             entry = XA_ZERO_ENTRY;
         xa_state xas = XA_STATE(xa, 0);
+        lockdep_assert_held(xas.xa.xa_lock);
         do
         {
             xas.xa_index = min;
@@ -984,11 +991,13 @@ internal static unsafe class Xarray
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static nuint Slot(xa_node* node, int offset) => XarrayH.Slot(node, offset);
 
+    [MustHold("xa.xa_lock")]
     private static nuint CmpxchgRaw(xarray xa, ulong index, nuint old, nuint entry, gfp_t gfp)
     {
         if (WARN_ON_ONCE(xa_is_advanced(entry)))
             return xa_mk_internal(unchecked((ulong)-EINVAL));
         xa_state xas = XA_STATE(xa, index);
+        lockdep_assert_held(xas.xa.xa_lock);
         nuint curr;
         do
         {

@@ -33,11 +33,13 @@ internal abstract class DirectMapStrategy
     /// <returns>0, or a negative errno with the folio's direct-map entry as it was.</returns>
     [MustCheck]
     [MightSleep]
+    [MustHold("folio")]
     internal virtual int PrepareAdd(address_space mapping, [BorrowsReference] folio folio) => 0;
 
     /// <summary>
     /// After a folio of a mapping with AS_NO_DIRECT_MAP ceased to be visible, or its insertion failed; before free_folio and the puts.
     /// </summary>
+    [MustHold("folio")]
     internal virtual void PrepareRemove(address_space mapping, [BorrowsReference] folio folio)
     {
     }
@@ -50,6 +52,7 @@ internal abstract class DirectMapStrategy
     /// <returns>0, or a negative errno with the folio still present in the direct map and nothing recorded.</returns>
     [MustCheck]
     [MightSleep]
+    [MustHold("folio")]
     internal virtual int GmemHandOut(inode inode, [BorrowsReference] folio folio) => 0;
 
     /// <summary>
@@ -103,6 +106,7 @@ internal abstract class DirectMapStrategy
     }
 
     /// <summary>From guest_memfd's free_folio, after the architecture's invalidate hook. Only the folio is alive here.</summary>
+    [MustHold("folio")]
     internal virtual void GmemFree([BorrowsReference] folio folio)
     {
     }

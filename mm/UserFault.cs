@@ -67,6 +67,7 @@ internal static unsafe class UserFault
                 return Refuse(user, SIGSEGV, SEGV_ACCERR, address);
             }
 
+            mmap_assert_locked(vma.vm_mm);
             vm_fault_t fault = handle_mm_fault(vma, address, flags);
             up_read(mm.mmap_lock);
             if ((fault & (vm_fault_t.VM_FAULT_ERROR | vm_fault_t.VM_FAULT_RETRY)) == 0)

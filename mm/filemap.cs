@@ -41,6 +41,7 @@ internal static unsafe class Filemap
     private static void page_cache_delete(address_space mapping, folio folio, nuint shadow)
     {
         xa_state xas = XA_STATE_ORDER(mapping.i_pages, folio.index, folio_order(folio));
+        lockdep_assert_held(xas.xa.xa_lock);
         BUG_ON(!folio_test_locked(folio));
         xas_store(ref xas, shadow);
         xas_init_marks(ref xas);
@@ -66,11 +67,13 @@ internal static unsafe class Filemap
     internal static void __filemap_remove_folio([BorrowsReference] folio folio, nuint shadow)
     {
         address_space mapping = folio_mapping(folio)!;
+        lockdep_assert_held(mapping.i_pages.xa_lock);
         filemap_unaccount_folio(current, mapping, folio);
         page_cache_delete(mapping, folio, shadow);
     }
 
     /// <summary>Tells the owner that the folio left and drops the cache's references.</summary>
+    [MustHold("folio")]
     internal static void filemap_free_folio(address_space mapping, folio folio)
     {
         mapping.a_ops.free_folio?.Invoke(folio);
@@ -78,12 +81,14 @@ internal static unsafe class Filemap
     }
 
     /// <summary>Takes the folio out of the direct map, if the design does that here. Locked, not visible yet; no spinlock held.</summary>
+    [MustHold("folio")]
     [MustCheck]
     [MightSleep]
     private static int prep_add_unmapped_folio(address_space mapping, folio folio) =>
         mapping_no_direct_map(mapping) ? mapping.kernel.direct_map.PrepareAdd(mapping, folio) : 0;
 
     /// <summary>Undoes <see cref="prep_add_unmapped_folio"/>. Not visible any more, references of the cache still held; no spinlock held.</summary>
+    [MustHold("folio")]
     [MightSleep]
     internal static void prep_remove_unmapped_folio(address_space mapping, folio folio)
     {
@@ -97,7 +102,11 @@ internal static unsafe class Filemap
         if (!mapping_no_direct_map(mapping))
             return;
         for (int i = 0; i < fbatch.nr; i++)
-            mapping.kernel.direct_map.PrepareRemove(mapping, fbatch.folios[i]);
+        {
+            folio folio = fbatch.folios[i];
+            AssertLocked(folio);
+            mapping.kernel.direct_map.PrepareRemove(mapping, folio);
+        }
     }
 
     /// <summary>Removes a locked folio from the cache and drops the cache's references.</summary>
@@ -121,6 +130,7 @@ internal static unsafe class Filemap
     private static void page_cache_delete_batch(address_space mapping, ref folio_batch fbatch)
     {
         xa_state xas = XA_STATE(mapping.i_pages, fbatch.folios[0].index);
+        lockdep_assert_held(xas.xa.xa_lock);
         ulong total_pages = 0;
         int i = 0;
         for (nuint entry = xas_find(ref xas, ulong.MaxValue); entry != 0; entry = xas_next_entry(ref xas, ulong.MaxValue))
@@ -161,7 +171,11 @@ internal static unsafe class Filemap
         spin_unlock(mapping.host.i_lock);
         prep_remove_unmapped_batch(mapping, ref fbatch);
         for (int i = 0; i < fbatch.nr; i++)
-            filemap_free_folio(mapping, fbatch.folios[i]);
+        {
+            folio folio = fbatch.folios[i];
+            AssertLocked(folio);
+            filemap_free_folio(mapping, folio);
+        }
     }
 
     /// <summary>Puts a new locked folio in the place of an old one. Both are in or out of the direct map as the mapping asks.</summary>
@@ -346,6 +360,7 @@ internal static unsafe class Filemap
 
     [MightSleep]
     [MustCheck]
+    [ContextUnsafe("EXCLUSIVE: comes back with the folio locked")]
     private static int folio_wait_bit_common(folio folio, int bit_nr, int state, behavior behavior)
     {
         task_struct task = current;
@@ -643,9 +658,10 @@ internal static unsafe class Filemap
                 break;
             }
 
+            pgoff_t next = folio_next_index(folio);
             if (folio_batch_add(ref fbatch, folio) == 0)
             {
-                start = folio_next_index(folio);
+                start = next;
                 break;
             }
         }

@@ -66,12 +66,12 @@ internal static unsafe class Gup
     internal static int pin_user_pages_fast(ulong start, int nr_pages, foll_flag gup_flags, Span<page> pages) =>
         gup_fast_fallback(start, nr_pages, gup_flags | foll_flag.FOLL_PIN, pages);
 
-    [MustHoldShared("current.mm.mmap_lock")]
+    [MustHoldShared("CurrentH.current.mm.mmap_lock")]
     [MightSleep]
     internal static long get_user_pages(ulong start, long nr_pages, foll_flag gup_flags, Span<page> pages) =>
         __get_user_pages_locked(current.mm!, start, nr_pages, pages, gup_flags | foll_flag.FOLL_GET | foll_flag.FOLL_TOUCH);
 
-    [MustHoldShared("current.mm.mmap_lock")]
+    [MustHoldShared("CurrentH.current.mm.mmap_lock")]
     [MightSleep]
     internal static long pin_user_pages(ulong start, long nr_pages, foll_flag gup_flags, Span<page> pages) =>
         __get_user_pages_locked(current.mm!, start, nr_pages, pages, gup_flags | foll_flag.FOLL_PIN);
@@ -111,6 +111,7 @@ internal static unsafe class Gup
                 return -EFAULT;
             if (fatal_signal_pending(current))
                 return -EINTR;
+            mmap_assert_locked(vma.vm_mm);
             vm_fault_t ret = handle_mm_fault(vma, address, fault_flags);
             if ((ret & vm_fault_t.VM_FAULT_ERROR) != 0)
                 return vm_fault_to_errno(ret, foll_flag.NONE);
@@ -173,6 +174,7 @@ internal static unsafe class Gup
 
             if (nstart < vma.vm_start)
                 nstart = vma.vm_start;
+            mmap_assert_locked(vma.vm_mm);
             ret = populate_vma_page_range(vma, nstart, nend);
             if (ret < 0)
             {
@@ -408,6 +410,7 @@ internal static unsafe class Gup
 
     private static page no_page_table(foll_flag flags) => (flags & foll_flag.FOLL_DUMP) != 0 ? page.ERR_PTR(-EFAULT) : default;
 
+    [MustHoldShared("vma.vm_mm.mmap_lock")]
     [MightSleep]
     private static int faultin_page(vm_area_struct vma, ulong address, foll_flag flags, bool unshare)
     {
@@ -470,6 +473,7 @@ internal static unsafe class Gup
             page page = follow_page_mask(task, vma, start, gup_flags);
             if (page.IS_NULL || (IS_ERR(page) && PTR_ERR(page) == -EMLINK))
             {
+                mmap_assert_locked(vma.vm_mm);
                 ret = faultin_page(vma, start, gup_flags, unshare: !page.IS_NULL);
                 if (ret == 0)
                     goto retry;

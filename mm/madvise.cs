@@ -68,6 +68,7 @@ internal static unsafe class Madvise
     }
 
     /// <summary>Applies the advice to every area in the range. Holes are skipped, and reported at the end.</summary>
+    [MustHoldShared("mm.mmap_lock")]
     [MightSleep]
     private static int madvise_walk_vmas(mm_struct mm, ulong start, ulong end, int behavior)
     {
@@ -88,6 +89,7 @@ internal static unsafe class Madvise
             }
 
             ulong tmp = Math.Min(vma.vm_end, end);
+            mmap_assert_locked(vma.vm_mm);
             int error = madvise_vma_behavior(vma, ref prev, start, tmp, behavior);
             if (error != 0)
                 return error;
@@ -104,6 +106,7 @@ internal static unsafe class Madvise
         return unmapped_error;
     }
 
+    [MustHoldShared("vma.vm_mm.mmap_lock")]
     [MightSleep]
     private static int madvise_vma_behavior(vm_area_struct vma, ref vm_area_struct? prev, ulong start, ulong end, int behavior)
     {
@@ -203,6 +206,7 @@ internal static unsafe class Madvise
         return 0;
     }
 
+    [MustHoldShared("vma.vm_mm.mmap_lock")]
     [MightSleep]
     private static int madvise_willneed(vm_area_struct vma, ref vm_area_struct? prev)
     {
@@ -328,6 +332,7 @@ internal static unsafe class Madvise
         return 0;
     }
 
+    [MustHoldShared("mm.mmap_lock")]
     [MightSleep]
     private static int madvise_populate(mm_struct mm, ulong start, ulong end, int behavior)
     {
@@ -343,6 +348,7 @@ internal static unsafe class Madvise
     }
 
     /// <summary>Punches the range out of the file behind it. The lock is dropped meanwhile.</summary>
+    [MustHoldShared("vma.vm_mm.mmap_lock")]
     [MightSleep]
     private static int madvise_remove(vm_area_struct vma, ref vm_area_struct? prev, ulong start, ulong end)
     {

@@ -349,6 +349,7 @@ internal static unsafe partial class Memory
                             if ((dst_vma.vm_flags & VM_WRITE) != 0)
                                 copy = arch.pte_mkwrite(arch.pte_mkdirty(copy));
                             set_pte_at(task, dst_pte, copy);
+                            HandOver(prealloc, to: "the entry");
                             prealloc = default;
                             continue;
                         }
@@ -363,6 +364,7 @@ internal static unsafe partial class Memory
                     }
 
                     folio_get(folio);
+                    HandOver(folio, to: "the entry");
                 }
 
                 while (is_cow && arch.pte_write(pte))
@@ -560,6 +562,7 @@ internal static unsafe partial class Memory
             mm.rss_anon++;
             folio_add_new_anon_rmap(task, folio, vma);
             mlock_vma_folio(task, folio, vma);
+            HandOver(folio, to: "the entry");
         }
 
         set_pte_at(task, pte, entry);
@@ -579,6 +582,7 @@ internal static unsafe partial class Memory
 
     /// <summary>Asks the file for the page. It comes locked and referenced.</summary>
     [MightSleep]
+    [ContextUnsafe("the bits of the answer say whether vmf.page is locked and counted")]
     private static vm_fault_t __do_fault(ref vm_fault vmf)
     {
         // With the table there already, nothing has to be allocated between the lock on the page and the entry.
@@ -602,6 +606,12 @@ internal static unsafe partial class Memory
         return ret | vm_fault_t.VM_FAULT_LOCKED;
     }
 
+    /// <summary>The page that <see cref="__do_fault"/> found, where it found one.</summary>
+    [Acquires("return")]
+    [ReturnsReference]
+    [ContextUnsafe("__do_fault() locked and counted vmf.page")]
+    private static folio FaultedFolio(ref vm_fault vmf) => page_folio(vmf.page);
+
     private static vm_fault_t do_read_fault(task_struct task, ref vm_fault vmf)
     {
         vm_area_struct vma = vmf.vma;
@@ -615,11 +625,13 @@ internal static unsafe partial class Memory
         vm_fault_t ret = __do_fault(ref vmf);
         if ((ret & (vm_fault_t.VM_FAULT_ERROR | vm_fault_t.VM_FAULT_NOPAGE | vm_fault_t.VM_FAULT_RETRY)) != 0)
             return ret;
+        folio folio = FaultedFolio(ref vmf);
         ret |= finish_fault(task, ref vmf);
-        folio folio = page_folio(vmf.page);
         folio_unlock(folio);
         if ((ret & (vm_fault_t.VM_FAULT_ERROR | vm_fault_t.VM_FAULT_NOPAGE | vm_fault_t.VM_FAULT_RETRY)) != 0)
             folio_put(folio);
+        else
+            HandOver(folio, to: "the entry");
         return ret;
     }
 
@@ -639,13 +651,15 @@ internal static unsafe partial class Memory
             return ret;
         }
 
-        folio source = page_folio(vmf.page);
+        folio source = FaultedFolio(ref vmf);
         copy_highpage(vmf.cow_page, vmf.page);
         ret |= finish_fault(task, ref vmf);
         folio_unlock(source);
         folio_put(source);
         if ((ret & (vm_fault_t.VM_FAULT_ERROR | vm_fault_t.VM_FAULT_NOPAGE | vm_fault_t.VM_FAULT_RETRY)) != 0)
             folio_put(copy);
+        else
+            HandOver(copy, to: "the entry");
         return ret;
     }
 
@@ -655,14 +669,13 @@ internal static unsafe partial class Memory
         vm_fault_t ret = __do_fault(ref vmf);
         if ((ret & (vm_fault_t.VM_FAULT_ERROR | vm_fault_t.VM_FAULT_NOPAGE | vm_fault_t.VM_FAULT_RETRY)) != 0)
             return ret;
-        folio folio = page_folio(vmf.page);
+        folio folio = FaultedFolio(ref vmf);
 
         // The file may have something to do, or to say, before its page is written to.
         if (vma.vm_ops!.page_mkwrite is { } page_mkwrite)
         {
             folio_unlock(folio);
-            vm_fault_t tmp = do_page_mkwrite(ref vmf, page_mkwrite, folio);
-            if (tmp == 0 || (tmp & (vm_fault_t.VM_FAULT_ERROR | vm_fault_t.VM_FAULT_NOPAGE)) != 0)
+            if (!MayWrite(ref vmf, page_mkwrite, folio, out vm_fault_t tmp))
             {
                 folio_put(folio);
                 return tmp;
@@ -678,11 +691,13 @@ internal static unsafe partial class Memory
         }
 
         fault_dirty_shared_page(folio);
+        HandOver(folio, to: "the entry");
         return ret;
     }
 
     /// <returns>0 when the page was truncated meanwhile, else the handler's answer with the page locked.</returns>
     [MightSleep]
+    [ContextUnsafe("the bits of the answer say whether the page is locked")]
     private static vm_fault_t do_page_mkwrite(ref vm_fault vmf, fault_t page_mkwrite, folio folio)
     {
         fault_flag old_flags = vmf.flags;
@@ -706,6 +721,18 @@ internal static unsafe partial class Memory
         return ret;
     }
 
+    /// <summary>Whether the file lets the page be written to; the page is locked then.</summary>
+    [CondAcquires(true, "folio")]
+    [MustCheck]
+    [MightSleep]
+    [ContextUnsafe("the bits of the answer say whether the page is locked")]
+    private static bool MayWrite(ref vm_fault vmf, fault_t page_mkwrite, [BorrowsReference] folio folio, out vm_fault_t ret)
+    {
+        ret = do_page_mkwrite(ref vmf, page_mkwrite, folio);
+        return ret != 0 && (ret & (vm_fault_t.VM_FAULT_ERROR | vm_fault_t.VM_FAULT_NOPAGE)) == 0;
+    }
+
+    [Releases("folio")]
     private static void fault_dirty_shared_page(folio folio)
     {
         MarkDirty(folio);
@@ -752,9 +779,8 @@ internal static unsafe partial class Memory
         return vm_fault_t.NONE;
     }
 
-    /// <summary>A store to a page that is mapped read-only although the area is writable. Drops page_table_lock.</summary>
+    /// <summary>A store to a page that is mapped read-only although the area is writable. Drops page_table_lock, and only then sleeps.</summary>
     [Releases("vmf.vma.vm_mm.page_table_lock")]
-    [MightSleep]
     private static vm_fault_t do_wp_page(task_struct task, ref vm_fault vmf)
     {
         vm_area_struct vma = vmf.vma;
@@ -803,7 +829,6 @@ internal static unsafe partial class Memory
     }
 
     [Releases("vmf.vma.vm_mm.page_table_lock")]
-    [MightSleep]
     private static vm_fault_t wp_page_shared(task_struct task, ref vm_fault vmf, folio folio)
     {
         vm_area_struct vma = vmf.vma;
@@ -819,8 +844,7 @@ internal static unsafe partial class Memory
         if (vma.vm_ops?.page_mkwrite is { } page_mkwrite)
         {
             spin_unlock(mm.page_table_lock);
-            vm_fault_t tmp = do_page_mkwrite(ref vmf, page_mkwrite, folio);
-            if (tmp == 0 || (tmp & (vm_fault_t.VM_FAULT_ERROR | vm_fault_t.VM_FAULT_NOPAGE)) != 0)
+            if (!MayWrite(ref vmf, page_mkwrite, folio, out vm_fault_t tmp))
             {
                 folio_put(folio);
                 return tmp;
@@ -852,7 +876,7 @@ internal static unsafe partial class Memory
 
     /// <summary>Gives the area a private copy. Consumes a reference to the old folio, which is NULL for the zero page.</summary>
     [MightSleep]
-    private static vm_fault_t wp_page_copy(task_struct task, ref vm_fault vmf, folio old_folio)
+    private static vm_fault_t wp_page_copy(task_struct task, ref vm_fault vmf, [ConsumesReference] folio old_folio)
     {
         vm_area_struct vma = vmf.vma;
         mm_struct mm = vma.vm_mm;
@@ -897,13 +921,18 @@ internal static unsafe partial class Memory
 
         spin_unlock(mm.page_table_lock);
         mmu_notifier_invalidate_range_end(ref range);
-        if (!copied)
+        if (copied)
+            HandOver(new_folio, to: "the entry");
+        else
             folio_put(new_folio);
         if (!old_folio.IS_NULL)
         {
-            // The entry's reference and the caller's.
             if (copied)
+            {
+                TakeOver(old_folio, from: "the entry");
                 folio_put(old_folio);
+            }
+
             folio_put(old_folio);
         }
 

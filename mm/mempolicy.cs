@@ -93,6 +93,7 @@ internal static unsafe class Mempolicy
             vm_area_struct? prev = vma is null ? null : start > vma.vm_start ? vma : vma.Previous;
             while (vma is not null && vma.vm_start < end)
             {
+                mmap_assert_write_locked(vma.vm_mm);
                 err = mbind_range(vma, ref prev, start, end, @new);
                 if (err != 0)
                     break;

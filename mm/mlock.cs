@@ -178,6 +178,7 @@ internal static unsafe class Mlock
                 return -ENOMEM;
             ulong newflags = (vma.vm_flags & ~VM_LOCKED_MASK) | flags;
             tmp = Math.Min(vma.vm_end, end);
+            mmap_assert_write_locked(vma.vm_mm);
             int error = mlock_fixup(vma, ref prev, nstart, tmp, newflags);
             if (error != 0)
                 return error;
@@ -273,6 +274,7 @@ internal static unsafe class Mlock
         for (vm_area_struct? vma = mm.mm_mt.First; vma is not null; vma = prev!.Next)
         {
             ulong newflags = (vma.vm_flags & ~VM_LOCKED_MASK) | to_add;
+            mmap_assert_write_locked(vma.vm_mm);
             if (mlock_fixup(vma, ref prev, vma.vm_start, vma.vm_end, newflags) != 0)
                 prev = vma;
         }

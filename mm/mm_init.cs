@@ -86,6 +86,7 @@ internal static unsafe partial class MmInit
         for (int i = 0; i < MAX_NR_ZONES; i++)
         {
             zone zone = new(kernel, (zone_type)i, names[i], start, limits[i]);
+            zone.first_deferred_pfn = zone.zone_start_pfn;
             kernel.node_zones[i] = zone;
             start = limits[i];
             foreach (PhysicalRange range in memory.Ranges)
@@ -98,7 +99,6 @@ internal static unsafe partial class MmInit
             }
 
             zone.nr_deferred_pages = zone.managed_pages;
-            zone.first_deferred_pfn = zone.zone_start_pfn;
         }
 
         kernel.RegisterShutdown("page array", () =>
@@ -266,6 +266,7 @@ internal static unsafe partial class MmInit
 
 internal sealed unsafe partial class zone
 {
+    [ContextUnsafe("the machine is off: no task of it runs any more")]
     internal void FreeNative()
     {
         NativeMemory.Free(free_area);

@@ -72,7 +72,7 @@ internal static class Mmap
 
     /// <summary>mmap() under the lock: every check in the kernel's order, then the mapping.</summary>
     /// <returns>The address or a negative errno in the same word; <paramref name="populate"/> is how much to fault in once the lock is dropped.</returns>
-    [MustHold("current.mm.mmap_lock")]
+    [MustHold("CurrentH.current.mm.mmap_lock")]
     [MightSleep]
     internal static ulong do_mmap(@file? file, ulong addr, ulong len, ulong prot, ulong flags, ulong vm_flags, pgoff_t pgoff, out ulong populate)
     {
@@ -201,6 +201,7 @@ internal static class Mmap
     internal static long sys_mmap(ulong addr, ulong len, ulong prot, ulong flags, int fd, ulong off) =>
         (off & ~PAGE_MASK) != 0 ? -EINVAL : (long)ksys_mmap_pgoff(addr, len, prot, flags, fd, off >> PAGE_SHIFT);
 
+    [MustHold("mm.mmap_lock")]
     [MightSleep]
     internal static int do_munmap(mm_struct mm, ulong start, ulong len) => do_vmi_munmap(mm, start, len);
 
@@ -268,7 +269,9 @@ internal static class Mmap
         return (long)result;
     }
 
-    /// <summary>Finds the area of a stack access, growing it if the address lies below.</summary>
+    /// <summary>Finds the area of a stack access, growing it if the address lies below. Null comes with the lock dropped.</summary>
+    [ReleasesShared("mm.mmap_lock")]
+    [CondAcquiresShared(true, "mm.mmap_lock")]
     [MightSleep]
     internal static vm_area_struct? expand_stack(mm_struct mm, ulong addr)
     {
@@ -277,7 +280,14 @@ internal static class Mmap
         if (down_write_killable(mm.mmap_lock) != 0)
             return null;
         vm_area_struct? vma = find_vma_prev(mm, addr, out _);
-        if (vma is null || (vma.vm_start > addr && ((vma.vm_flags & VM_GROWSDOWN) == 0 || expand_downwards(vma, addr) != 0)))
+        if (vma is null)
+        {
+            up_write(mm.mmap_lock);
+            return null;
+        }
+
+        mmap_assert_write_locked(vma.vm_mm);
+        if (vma.vm_start > addr && ((vma.vm_flags & VM_GROWSDOWN) == 0 || expand_downwards(vma, addr) != 0))
         {
             up_write(mm.mmap_lock);
             return null;
@@ -378,7 +388,7 @@ internal static class Mmap
 
             vm_flags_clear(tmp, VM_LOCKED_MASK);
             if (tmp.vm_file is not null)
-                get_file(tmp.vm_file);
+                tmp.vm_file = get_file(tmp.vm_file);
             vma_link(mm, tmp);
             tmp.vm_ops?.open?.Invoke(tmp);
             if ((tmp.vm_flags & VM_WIPEONFORK) == 0)

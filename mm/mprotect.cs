@@ -46,6 +46,7 @@ internal static unsafe class Mprotect
         }
 
         vma = modified.Value;
+        mmap_assert_write_locked(vma.vm_mm);
         pprev = vma;
         vm_flags_reset(vma, newflags);
         vma_set_page_prot(vma);
@@ -207,6 +208,7 @@ internal static unsafe class Mprotect
             }
 
             tmp = Math.Min(vma.vm_end, end);
+            mmap_assert_write_locked(vma.vm_mm);
             error = mprotect_fixup(vma, ref prev, nstart, tmp, newflags);
             if (error != 0)
                 break;

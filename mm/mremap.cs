@@ -61,8 +61,9 @@ internal static unsafe class Mremap
 
         // Who unmaps the file's pages must find them at one place or the other: the file's areas stay as they are meanwhile.
         address_space? mapping = old.vm_file?.f_mapping;
-        if (mapping is not null)
-            down_write(mapping.i_mmap_rwsem);
+        bool need_rmap_locks = mapping is not null;
+        if (need_rmap_locks)
+            down_write(mapping!.i_mmap_rwsem);
         pt_cursor from = new(mm);
         pt_cursor to = new(mm);
         ulong at = old_addr;
@@ -108,8 +109,8 @@ internal static unsafe class Mremap
 
         if (any)
             mm.arch.flush_tlb_mm_range(mm, old_addr, old_end, PAGE_SHIFT, freed_tables: false);
-        if (mapping is not null)
-            up_write(mapping.i_mmap_rwsem);
+        if (need_rmap_locks)
+            up_write(mapping!.i_mmap_rwsem);
         mmu_notifier_invalidate_range_end(ref range);
         return at - old_addr;
     }
@@ -272,6 +273,7 @@ internal static unsafe class Mremap
         return 0;
     }
 
+    [MustHold("CurrentH.current.mm.mmap_lock")]
     [MightSleep]
     private static ulong expand_vma(scoped ref vma_remap_struct vrm)
     {
@@ -288,10 +290,11 @@ internal static unsafe class Mremap
         return err != 0 ? err : move_vma(ref vrm);
     }
 
+    [MustHold("CurrentH.current.mm.mmap_lock")]
     [MightSleep]
     private static int shrink_vma(scoped ref vma_remap_struct vrm)
     {
-        mm_struct mm = vrm.vma!.vm_mm;
+        mm_struct mm = current.mm!;
         int res = do_vmi_munmap(mm, vrm.addr + vrm.new_len, vrm.delta);
         vrm.vma = null;
         if (res != 0)
@@ -300,6 +303,7 @@ internal static unsafe class Mremap
         return vrm.vma is null ? -EFAULT : 0;
     }
 
+    [MustHold("CurrentH.current.mm.mmap_lock")]
     [MightSleep]
     private static ulong mremap_at(scoped ref vma_remap_struct vrm)
     {
@@ -309,7 +313,7 @@ internal static unsafe class Mremap
                 return vrm.addr;
             case mremap_type.MREMAP_SHRINK:
                 // What is beyond goes; whether anything begins here does not matter any more.
-                mm_struct mm = vrm.vma!.vm_mm;
+                mm_struct mm = current.mm!;
                 int err = do_vmi_munmap(mm, vrm.addr + vrm.new_len, vrm.delta);
                 return err != 0 ? (ulong)err : vrm.addr;
             case mremap_type.MREMAP_EXPAND:
@@ -319,9 +323,11 @@ internal static unsafe class Mremap
         }
     }
 
+    [MustHold("CurrentH.current.mm.mmap_lock")]
     [MightSleep]
-    private static ulong mremap_to(scoped ref vma_remap_struct vrm, mm_struct mm)
+    private static ulong mremap_to(scoped ref vma_remap_struct vrm)
     {
+        mm_struct mm = current.mm!;
         if ((vrm.flags & MREMAP_FIXED) != 0)
         {
             // What is at the target goes first, and stays gone if something fails later.
@@ -348,6 +354,7 @@ internal static unsafe class Mremap
         return error != 0 ? error : move_vma(ref vrm);
     }
 
+    [MustHold("CurrentH.current.mm.mmap_lock")]
     [MightSleep]
     private static ulong move_vma(scoped ref vma_remap_struct vrm)
     {
@@ -370,7 +377,7 @@ internal static unsafe class Mremap
         if (err == 0 && (vrm.flags & MREMAP_DONTUNMAP) != 0)
             dontunmap_complete(ref vrm, new_vma!);
         else
-            unmap_source_vma(ref vrm, mm);
+            unmap_source_vma(ref vrm);
         return err != 0 ? (ulong)err : vrm.new_addr;
     }
 
@@ -394,6 +401,7 @@ internal static unsafe class Mremap
         return 0;
     }
 
+    [MustHold("CurrentH.current.mm.mmap_lock")]
     [MightSleep]
     private static int copy_vma_and_data(scoped ref vma_remap_struct vrm, out vm_area_struct? new_vma_ptr)
     {
@@ -405,6 +413,8 @@ internal static unsafe class Mremap
             return -ENOMEM;
         vrm.vma = vma;
         int err = 0;
+        mmap_assert_write_locked(vma.vm_mm);
+        mmap_assert_write_locked(new_vma.vm_mm);
         ulong moved_len = move_page_tables(vma, new_vma, vrm.addr, vrm.new_addr, vrm.old_len);
         if (moved_len < vrm.old_len)
             err = -ENOMEM;
@@ -433,9 +443,11 @@ internal static unsafe class Mremap
             unlink_anon_vmas(vma);
     }
 
+    [MustHold("CurrentH.current.mm.mmap_lock")]
     [MightSleep]
-    private static void unmap_source_vma(scoped ref vma_remap_struct vrm, mm_struct mm)
+    private static void unmap_source_vma(scoped ref vma_remap_struct vrm)
     {
+        mm_struct mm = current.mm!;
         vm_area_struct vma = vrm.vma!;
         ulong addr = vrm.addr;
         ulong len = vrm.old_len;
@@ -469,9 +481,11 @@ internal static unsafe class Mremap
 
     private static bool vma_multi_allowed(vm_area_struct vma) => vma.uffd_flags == 0;
 
+    [MustHold("CurrentH.current.mm.mmap_lock")]
     [MightSleep]
-    private static ulong remap_move(scoped ref vma_remap_struct vrm, mm_struct mm)
+    private static ulong remap_move(scoped ref vma_remap_struct vrm)
     {
+        mm_struct mm = current.mm!;
         ulong start = vrm.addr;
         ulong end = vrm.addr + vrm.old_len;
         ulong new_addr = vrm.new_addr;
@@ -499,7 +513,7 @@ internal static unsafe class Mremap
             if (!vma_multi_allowed(vma) && (seen_vma || vma_end < end))
                 return EFAULT_ADDRESS;
             int prep = check_prep_vma(ref vrm);
-            ulong res_vma = prep != 0 ? (ulong)prep : mremap_to(ref vrm, mm);
+            ulong res_vma = prep != 0 ? (ulong)prep : mremap_to(ref vrm);
             if (IS_ERR_VALUE(res_vma))
                 return res_vma;
             if (!seen_vma)
@@ -526,7 +540,7 @@ internal static unsafe class Mremap
         ulong res;
         if (vrm_move_only(ref vrm))
         {
-            res = remap_move(ref vrm, mm);
+            res = remap_move(ref vrm);
         }
         else
         {
@@ -535,7 +549,7 @@ internal static unsafe class Mremap
             if (check != 0)
                 res = (ulong)check;
             else
-                res = vrm_implies_new_addr(ref vrm) ? mremap_to(ref vrm, mm) : mremap_at(ref vrm);
+                res = vrm_implies_new_addr(ref vrm) ? mremap_to(ref vrm) : mremap_at(ref vrm);
         }
 
         bool failed = IS_ERR_VALUE(res);

@@ -84,6 +84,8 @@ internal static class Shmem
         ErrPtr<@file> file = alloc_file_pseudo(inode, name, O_RDWR, shmem_file_operations);
         if (IS_ERR(file))
             iput(inode);
+        else
+            HandOver(inode, to: "the file");
         return file;
     }
 
@@ -116,11 +118,14 @@ internal static class Shmem
     /// <summary>The locked, uptodate folio at the index, made on demand.</summary>
     [ErrorPointer]
     [return: ReturnsReference]
+    [Acquires("return")]
     [MightSleep]
     private static folio shmem_get_folio(inode inode, pgoff_t index)
     {
         folio folio = filemap_grab_folio(inode.i_mapping, index);
-        if (IS_ERR(folio) || folio_test_uptodate(folio))
+        if (IS_ERR(folio))
+            return folio;
+        if (folio_test_uptodate(folio))
             return folio;
         clear_highpage(folio.page);
         folio_mark_uptodate(folio);
@@ -147,6 +152,7 @@ internal static class Shmem
         }
 
         vmf.page = folio_file_page(folio, vmf.pgoff);
+        HandOverLocked(folio, to: "the fault, in vmf.page");
         return vm_fault_t.VM_FAULT_LOCKED;
     }
 

@@ -10,7 +10,8 @@ internal sealed unsafe class lruvec
         lists = (PageList*)NativeMemory.AlignedAlloc((nuint)((int)lru_list.NR_LRU_LISTS * sizeof(PageList)), 64);
         for (int i = 0; i < (int)lru_list.NR_LRU_LISTS; i++)
             PageList.Init(&lists[i]);
-        kernel.RegisterShutdown("lruvec", () => NativeMemory.AlignedFree(lists));
+        PageList* native = lists;
+        kernel.RegisterShutdown("lruvec", () => NativeMemory.AlignedFree(native));
     }
 
     /// <summary>Lists and PG_lru, PG_active, PG_unevictable of folios on them. Taken with interrupts off.</summary>
@@ -44,6 +45,7 @@ internal static unsafe class Swap
     // The final put.
 
     /// <summary>Takes a folio that nobody references any more off the LRU lists.</summary>
+    [ContextUnsafe("the LRU lock is taken when the first folio needs it and stays taken")]
     private static void __page_cache_release(Kernel kernel, folio folio, ref lruvec? locked, ref ulong flags)
     {
         if (!folio_test_lru(folio))
@@ -60,6 +62,7 @@ internal static unsafe class Swap
 
     /// <summary>The last reference is gone: whoever dropped it frees the folio, in whatever context that was.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
+    [ContextUnsafe("the LRU lock is taken only for a folio that is on a list")]
     internal static void __folio_put(folio folio)
     {
         task_struct task = current;
@@ -188,11 +191,12 @@ internal static unsafe class Swap
     internal static void folio_add_lru(task_struct task, [BorrowsReference] folio folio)
     {
         BUG_ON(folio_test_lru(folio));
-        folio_ref_add(folio, 1);
+        folio_get(folio);
         ref folio_batch fbatch = ref task.kernel.lru_add_fbatches[task.rq.cpu];
 
         // Large folios would hold too much memory in a queue.
-        if (folio_batch_add(ref fbatch, folio) == 0 || folio_test_large(folio))
+        bool large = folio_test_large(folio);
+        if (folio_batch_add(ref fbatch, folio) == 0 || large)
             folio_batch_move_lru(task.kernel, ref fbatch);
     }
 

@@ -15,6 +15,7 @@ internal static class Truncate
 
     /// <summary>Takes a locked folio away from users and owners, so that it can leave the cache.</summary>
     [MightSleep]
+    [MustHold("folio")]
     private static void truncate_cleanup_folio(address_space mapping, folio folio)
     {
         if (folio_mapped(folio))

@@ -314,8 +314,9 @@ internal static partial class Vma
         }
 
         if (new_vma.vm_file is not null)
-            get_file(new_vma.vm_file);
+            new_vma.vm_file = get_file(new_vma.vm_file);
         new_vma.vm_ops?.open?.Invoke(new_vma);
+        mmap_assert_write_locked(mm);
         vma_link(mm, new_vma);
         return new_vma;
     }
@@ -559,6 +560,7 @@ internal static partial class Vma
     }
 
     // Who looks up areas by file offset reads them under i_mmap_rwsem, so their ranges change under it.
+    [ContextUnsafe("only the area of a file has the lock to take")]
     private static address_space? BeginAdjust(vm_area_struct vma)
     {
         address_space? mapping = vma.vm_file?.f_mapping;
@@ -567,6 +569,7 @@ internal static partial class Vma
         return mapping;
     }
 
+    [ContextUnsafe("only the area of a file has the lock to drop")]
     private static void EndAdjust(address_space? mapping, vm_area_struct? remove, vm_area_struct? remove2)
     {
         if (mapping is not null)
@@ -596,6 +599,7 @@ internal static partial class Vma
         vm_area_free(vma);
     }
 
+    [MustHold("mapping.i_mmap_rwsem")]
     private static void __remove_shared_vm_struct(vm_area_struct vma, address_space mapping)
     {
         if (vma_is_shared_maywrite(vma))
@@ -636,7 +640,7 @@ internal static partial class Vma
         }
 
         if (@new.vm_file is not null)
-            get_file(@new.vm_file);
+            @new.vm_file = get_file(@new.vm_file);
         @new.vm_ops?.open?.Invoke(@new);
         address_space? mapping = BeginAdjust(vma);
         if (new_below)
@@ -648,6 +652,7 @@ internal static partial class Vma
         mm.map_count++;
         if (mapping is not null)
         {
+            lockdep_assert_held_write(mapping.i_mmap_rwsem);
             if (vma_is_shared_maywrite(@new))
                 Interlocked.Increment(ref mapping.i_mmap_writable);
             mapping.i_mmap.Add(@new);
@@ -971,6 +976,7 @@ internal static partial class Vma
             return error;
         }
 
+        mmap_assert_write_locked(mm);
         vma_link(mm, vma);
         vmap = vma;
         return 0;
@@ -980,7 +986,9 @@ internal static partial class Vma
     private static int __mmap_new_file_vma(scoped ref mmap_state map, vm_area_struct vma, bool prepared)
     {
         @file file = map.file!;
-        vma.vm_file = map.file_changed ? file : get_file(file);
+        if (!map.file_changed)
+            get_file(file);
+        vma.vm_file = file;
         if (prepared)
         {
             vma.vm_ops = map.vm_ops;

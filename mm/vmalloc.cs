@@ -57,9 +57,16 @@ internal static unsafe class Vmalloc
         Kernel kernel = task.kernel;
         might_sleep();
         int slot = (int)((addr - kernel.arch.VMALLOC_START) >> PAGE_SHIFT);
-        if (!is_vmalloc_addr(kernel, addr) || slot >= PTRS_PER_PTE || kernel.vmap_length[slot] == 0)
+        int length = 0;
+        if (is_vmalloc_addr(kernel, addr) && slot < PTRS_PER_PTE)
+        {
+            spin_lock(kernel.vmap_area_lock);
+            length = kernel.vmap_length[slot];
+            spin_unlock(kernel.vmap_area_lock);
+        }
+
+        if (length == 0)
             throw new KernelOops($"vunmap(): 0x{addr:x} is not the start of a mapping");
-        int length = kernel.vmap_length[slot];
         pte_t* ptes = (pte_t*)kernel.machine.Memory.Host(kernel.vmap_table);
         for (int i = 0; i < length; i++)
         {

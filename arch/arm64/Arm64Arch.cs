@@ -200,7 +200,14 @@ internal sealed unsafe partial class Arm64Arch : Arch
 
     internal override bool kernel_page_present(page page) => Pageattr.kernel_page_present(this, page);
 
-    internal override DirectMapStatistics DirectMap(Kernel kernel) => new(leaves[1], leaves[2], leaves[3], PmdSplits, PudSplits, 0, 0);
+    internal override DirectMapStatistics DirectMap(Kernel kernel) => new(
+        Volatile.Read(ref leaves[1]),
+        Volatile.Read(ref leaves[2]),
+        Volatile.Read(ref leaves[3]),
+        Volatile.Read(ref PmdSplits),
+        Volatile.Read(ref PudSplits),
+        0,
+        0);
 
     internal override void WalkDirectMap(Kernel kernel, DirectMapVisitor visitor)
     {

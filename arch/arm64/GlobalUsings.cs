@@ -19,6 +19,7 @@ global using static Linux.GfpTypesH;
 global using static Linux.IrqflagsH;
 global using static Linux.KvmHostH;
 global using static Linux.KvmTypesH;
+global using static Linux.LockdepH;
 global using static Linux.MemoryModelH;
 global using static Linux.MmH;
 global using static Linux.Mutex;

@@ -46,7 +46,7 @@ internal sealed unsafe partial class X86Arch : Arch
     internal readonly bool use_invlpgb;
     internal readonly bool debug_pagealloc_enabled;
     private Kernel? owner;
-    private fixed_counts uncounted;
+    private readonly long[] uncounted = new long[(int)pg_level.PG_LEVEL_512G];
 
     internal X86Arch(Machine machine, X86Options? options = null)
     {
@@ -234,9 +234,9 @@ internal sealed unsafe partial class X86Arch : Arch
     internal override bool kernel_page_present(page page) => SetMemory.kernel_page_present(this, page);
 
     internal override DirectMapStatistics DirectMap(Kernel kernel) => new(
-        direct_pages_count[(int)pg_level.PG_LEVEL_4K],
-        direct_pages_count[(int)pg_level.PG_LEVEL_2M],
-        direct_pages_count[(int)pg_level.PG_LEVEL_1G],
+        Volatile.Read(ref direct_pages_count[(int)pg_level.PG_LEVEL_4K]),
+        Volatile.Read(ref direct_pages_count[(int)pg_level.PG_LEVEL_2M]),
+        Volatile.Read(ref direct_pages_count[(int)pg_level.PG_LEVEL_1G]),
         direct_map_level2_splits,
         direct_map_level3_splits,
         direct_map_level2_collapses,
@@ -356,8 +356,9 @@ internal sealed unsafe partial class X86Arch : Arch
 
         for (pg_level level = pg_level.PG_LEVEL_4K; level <= pg_level.PG_LEVEL_1G; level++)
         {
-            if (seen[(int)level] != direct_pages_count[(int)level] + uncounted[(int)level])
-                throw new KernelOops($"direct map has {seen[(int)level]} leaves of {level}, counted are {direct_pages_count[(int)level]}");
+            long counted = Volatile.Read(ref direct_pages_count[(int)level]);
+            if (seen[(int)level] != counted + uncounted[(int)level])
+                throw new KernelOops($"direct map has {seen[(int)level]} leaves of {level}, counted are {counted}");
         }
     }
 }

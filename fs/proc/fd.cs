@@ -54,6 +54,7 @@ internal static class Fd
             return PTR_ERR(made);
         }
 
+        HandOver(inode, to: "the file");
         @file file = made.Value;
         if ((flags & O_PATH) != 0)
         {

@@ -44,16 +44,20 @@ internal abstract class KvmArch
     // Memslots. Under kvm->slots_lock.
 
     [MustCheck]
+    [MustHold("kvm.slots_lock")]
     internal abstract int kvm_arch_prepare_memory_region(kvm kvm, kvm_memory_slot? old, kvm_memory_slot? @new, kvm_mr_change change);
 
+    [MustHold("kvm.slots_lock")]
     internal abstract void kvm_arch_commit_memory_region(kvm kvm, kvm_memory_slot? old, kvm_memory_slot? @new, kvm_mr_change change);
 
     internal abstract void kvm_arch_free_memslot(kvm kvm, kvm_memory_slot slot);
 
+    [MustHold("kvm.slots_lock")]
     internal abstract void kvm_arch_memslots_updated(kvm kvm, ulong gen);
 
     internal abstract void kvm_arch_flush_shadow_all(kvm kvm);
 
+    [MustHold("kvm.slots_lock")]
     internal abstract void kvm_arch_flush_shadow_memslot(kvm kvm, kvm_memory_slot slot);
 
     internal abstract void kvm_arch_flush_remote_tlbs(kvm kvm);
@@ -61,18 +65,24 @@ internal abstract class KvmArch
     internal abstract void kvm_arch_sync_dirty_log(kvm kvm, kvm_memory_slot memslot);
 
     /// <summary>Write-protects the pages of <paramref name="mask"/>, bit n being page gfn_offset + n. Under mmu_lock held for writing.</summary>
+    [MustHold("kvm.mmu_lock")]
     internal abstract void kvm_arch_mmu_enable_log_dirty_pt_masked(kvm kvm, kvm_memory_slot slot, ulong gfn_offset, ulong mask);
 
     // MMU. Under mmu_lock held for writing.
 
+    [MustHold("kvm.mmu_lock")]
     internal abstract bool kvm_unmap_gfn_range(kvm kvm, in kvm_gfn_range range);
 
+    [MustHold("kvm.mmu_lock")]
     internal abstract bool kvm_age_gfn(kvm kvm, in kvm_gfn_range range);
 
+    [MustHold("kvm.mmu_lock")]
     internal abstract bool kvm_test_age_gfn(kvm kvm, in kvm_gfn_range range);
 
+    [MustHold("kvm.mmu_lock")]
     internal virtual bool kvm_arch_pre_set_memory_attributes(kvm kvm, in kvm_gfn_range range) => false;
 
+    [MustHold("kvm.mmu_lock")]
     internal virtual bool kvm_arch_post_set_memory_attributes(kvm kvm, in kvm_gfn_range range) => false;
 
     // guest_memfd.
@@ -98,6 +108,7 @@ internal abstract class KvmArch
 
     internal abstract void kvm_arch_vcpu_destroy(kvm_vcpu vcpu);
 
+    [MustHold("vcpu.mutex")]
     internal abstract int kvm_arch_vcpu_ioctl_run(kvm_vcpu vcpu);
 
     internal abstract long kvm_arch_vcpu_ioctl(@file filp, uint ioctl, ulong arg);

@@ -70,6 +70,7 @@ internal sealed class file_operations
     internal poll_t? poll { get; init; }
 }
 
+[MustHold("inode.i_rwsem")]
 internal delegate int setattr_t(inode inode, in iattr attr);
 
 internal delegate int getattr_t(inode inode, ref kstat stat);
@@ -93,6 +94,7 @@ internal delegate void invalidate_folio_t(folio folio, ulong offset, ulong len);
 
 internal delegate bool release_folio_t(folio folio, gfp_t gfp);
 
+[MustHold("folio")]
 internal delegate void free_folio_t(folio folio);
 
 internal delegate int error_remove_folio_t(address_space mapping, folio folio);
@@ -277,7 +279,6 @@ internal sealed partial class @file
 
     internal readonly Kernel kernel;
 
-    [BorrowsReference]
     internal readonly inode f_inode;
     internal readonly address_space f_mapping;
     internal readonly file_operations f_op;

@@ -7,7 +7,7 @@ internal static class LockdepH
     internal const int SINGLE_DEPTH_NESTING = 1;
 
     /// <summary>Warns unless the current task holds the lock in any mode.</summary>
-    [AssertsHeld("l")]
+    [AssertsHeldShared("l")]
     [ContextUnsafe("the assertion itself")]
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void lockdep_assert_held(lockdep_map l, [CallerMemberName] string function = "", [CallerFilePath] string file = "",
@@ -17,8 +17,20 @@ internal static class LockdepH
             held.AssertHeld(l, null, function, file, line);
     }
 
+    /// <summary>Of these two there is only one mode.</summary>
+    [AssertsHeld("l")]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void lockdep_assert_held(spinlock_t l, [CallerMemberName] string function = "", [CallerFilePath] string file = "",
+        [CallerLineNumber] int line = 0) => lockdep_assert_held_write(l, function, file, line);
+
+    [AssertsHeld("l")]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void lockdep_assert_held(mutex l, [CallerMemberName] string function = "", [CallerFilePath] string file = "",
+        [CallerLineNumber] int line = 0) => lockdep_assert_held_write(l, function, file, line);
+
     [AssertsHeld("l")]
     [ContextUnsafe("the assertion itself")]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void lockdep_assert_held_write(lockdep_map l, [CallerMemberName] string function = "", [CallerFilePath] string file = "",
         [CallerLineNumber] int line = 0)
     {

@@ -43,8 +43,8 @@ internal static class PagevecH
 
     internal static int folio_batch_space(ref folio_batch fbatch) => PAGEVEC_SIZE - fbatch.nr;
 
-    /// <summary>Adds a folio; returns how many more fit.</summary>
-    internal static int folio_batch_add(ref folio_batch fbatch, folio folio)
+    /// <summary>Adds a folio, with the caller's reference; returns how many more fit.</summary>
+    internal static int folio_batch_add(ref folio_batch fbatch, [ConsumesReference] folio folio)
     {
         fbatch.folios[fbatch.nr++] = folio;
         return folio_batch_space(ref fbatch);

@@ -44,8 +44,10 @@ internal sealed class V12Strategy : DirectMapStrategy
         folio.@private &= ~KVM_GMEM_FOLIO_NO_DIRECT_MAP;
     }
 
+    [ContextUnsafe("the folio is new: nobody else knows it, as in secretmem_fault()")]
     internal override int SecretmemZap(folio folio) => folio_zap_direct_map(folio);
 
+    [ContextUnsafe("the folio is new: nobody else knows it, as in secretmem_fault()")]
     internal override void SecretmemRestore(folio folio) => folio_restore_direct_map(folio);
 
     internal override string? CheckFolio(address_space mapping, folio folio)

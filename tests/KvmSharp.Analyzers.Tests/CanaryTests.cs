@@ -21,6 +21,10 @@ public sealed partial class CanaryTests
 
     /// <summary>Which projects the tree's own rules check: all that mirror Linux, the machine, and the tools.</summary>
     [TestCase("machine/KvmSharp.Machine.csproj")]
+    [TestCase("kernel/KvmSharp.Kernel.csproj")]
+    [TestCase("arch/x86/KvmSharp.Arch.X86.csproj")]
+    [TestCase("arch/arm64/KvmSharp.Arch.Arm64.csproj")]
+    [TestCase("init/KvmSharp.Init.csproj")]
     [TestCase("tools/kvmsharp/kvmsharp.csproj")]
     [TestCase("tools/conformance/KvmSharp.Conformance.csproj")]
     [TestCase("tools/vmm/KvmSharp.Vmm.csproj")]

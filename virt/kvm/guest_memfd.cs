@@ -115,6 +115,7 @@ internal static class GuestMemfd
     /// <returns>A locked folio with a reference, or an error pointer.</returns>
     [ErrorPointer]
     [return: ReturnsReference]
+    [Acquires("return")]
     [MightSleep]
     private static folio kvm_gmem_get_folio(inode inode, pgoff_t index) => filemap_grab_folio(inode.i_mapping, index);
 
@@ -331,6 +332,7 @@ internal static class GuestMemfd
         }
 
         vmf.page = folio_file_page(folio, vmf.pgoff);
+        HandOverLocked(folio, to: "the fault, in vmf.page");
         return ret;
 
     out_folio:
@@ -359,17 +361,19 @@ internal static class GuestMemfd
     [MightSleep]
     private static int kvm_gmem_error_folio(address_space mapping, folio folio)
     {
-        filemap_invalidate_lock_shared(mapping);
+        inode inode = mapping.host;
+        filemap_invalidate_lock_shared(inode.i_mapping);
         pgoff_t start = folio.index;
         pgoff_t end = start + (ulong)folio_nr_pages(folio);
-        kvm_gmem_invalidate_begin(mapping.host, start, end);
+        kvm_gmem_invalidate_begin(inode, start, end);
 
         // Not truncated: what happens is up to user space, which may punch the hole once it has dealt with the loss.
-        kvm_gmem_invalidate_end(mapping.host, start, end);
-        filemap_invalidate_unlock_shared(mapping);
+        kvm_gmem_invalidate_end(inode, start, end);
+        filemap_invalidate_unlock_shared(inode.i_mapping);
         return MF_DELAYED;
     }
 
+    [MustHold("folio")]
     private static void kvm_gmem_free_folio(folio folio)
     {
         Kernel kernel = folio_kernel(folio);
@@ -421,6 +425,7 @@ internal static class GuestMemfd
             mapping_set_no_direct_map(inode.i_mapping);
 
         kvm_get_kvm(kvm);
+        HandOver(kvm, to: "the file; release puts it");
         GMEM_I(inode).files.Add(gmem);
         fd_install(fd, file);
         return fd;
@@ -526,6 +531,7 @@ internal static class GuestMemfd
     /// <summary>The locked folio behind an index of a slot, with a reference.</summary>
     [ErrorPointer]
     [return: ReturnsReference]
+    [Acquires("return")]
     [MightSleep]
     private static folio __kvm_gmem_get_pfn(@file file, kvm_memory_slot slot, pgoff_t index, out kvm_pfn_t pfn, out int max_order)
     {
@@ -587,9 +593,14 @@ internal static class GuestMemfd
         r = kvm_gmem_prepare_folio(kvm, slot, gfn, file_inode(@file), folio);
         folio_unlock(folio);
         if (r == 0)
+        {
             page = folio_file_page(folio, index);
+            HandOver(folio, to: "the caller, in page");
+        }
         else
+        {
             folio_put(folio);
+        }
 
     @out:
         fput(@file);

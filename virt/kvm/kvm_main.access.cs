@@ -260,10 +260,12 @@ internal static unsafe partial class KvmMain
     // The fault side of the invalidation protocol.
 
     /// <summary>Whether a fault that snapshot <paramref name="mmu_seq"/> must start over. Under mmu_lock.</summary>
+    [MustHoldShared("kvm.mmu_lock")]
     internal static bool mmu_invalidate_retry(kvm kvm, ulong mmu_seq) =>
         Volatile.Read(ref kvm.mmu_invalidate_in_progress) != 0 || Volatile.Read(ref kvm.mmu_invalidate_seq) != mmu_seq;
 
     /// <summary>The same, but an invalidation in progress counts only if its range covers the frame. Under mmu_lock.</summary>
+    [MustHoldShared("kvm.mmu_lock")]
     internal static bool mmu_invalidate_retry_gfn(kvm kvm, ulong mmu_seq, gfn_t gfn)
     {
         if (kvm.mmu_invalidate_in_progress != 0)
@@ -279,6 +281,7 @@ internal static unsafe partial class KvmMain
     }
 
     /// <summary>A hint without the lock: saves work for faults that would have to retry.</summary>
+    [ContextUnsafe("a hint: whoever goes on looks again under mmu_lock")]
     internal static bool mmu_invalidate_retry_gfn_unsafe(kvm kvm, ulong mmu_seq, gfn_t gfn)
     {
         if (Volatile.Read(ref kvm.mmu_invalidate_in_progress) != 0 && gfn >= kvm.mmu_invalidate_range_start && gfn < kvm.mmu_invalidate_range_end)

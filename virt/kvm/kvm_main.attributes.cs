@@ -50,7 +50,7 @@ internal static partial class KvmMain
     }
 
     private static void kvm_handle_gfn_range(
-        kvm kvm, gfn_t start, gfn_t end, ulong attributes, kvm_gfn_range_filter filter, gfn_handler_t handler, Action<kvm> on_lock, bool flush_on_ret)
+        kvm kvm, gfn_t start, gfn_t end, ulong attributes, kvm_gfn_range_filter filter, gfn_handler_t handler, on_lock_fn_t on_lock, bool flush_on_ret)
     {
         bool found_memslot = false;
         bool ret = false;
@@ -96,6 +96,7 @@ internal static partial class KvmMain
         return kvm.arch_ops.kvm_arch_pre_set_memory_attributes(kvm, in range);
     }
 
+    [MustHold("kvm.mmu_lock")]
     private static bool kvm_post_set_memory_attributes(kvm kvm, in kvm_gfn_range range) => kvm.arch_ops.kvm_arch_post_set_memory_attributes(kvm, in range);
 
     /// <summary>Sets the attributes of [start, end): all of them, or, on -ENOMEM, none.</summary>

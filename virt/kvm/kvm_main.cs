@@ -132,12 +132,14 @@ internal static unsafe partial class KvmMain
         if (r != 0)
             goto out_err_no_mmu_notifier;
         kernel.LiveVms.Born(kvm, "kvm-vm");
+        HandOver(kvm, to: "the caller, in the error pointer");
         return kvm;
 
     out_err_no_mmu_notifier:
         arch_ops.kvm_arch_destroy_vm(kvm);
     out_err_no_arch:
         kvm_free_vm_structures(kvm);
+        HandOver(kvm, to: "the garbage collector");
         return ERR_PTR<kvm>(r);
     }
 
@@ -275,11 +277,15 @@ internal static unsafe partial class KvmMain
 
     private static kvm mmu_notifier_to_kvm(mmu_notifier mn) => (kvm)mn.Owner!;
 
+    [MustHold("kvm.mmu_lock")]
     private delegate bool gfn_handler_t(kvm kvm, in kvm_gfn_range range);
+
+    [MustHold("kvm.mmu_lock")]
+    private delegate void on_lock_fn_t(kvm kvm);
 
     /// <summary>Calls the handler for the part of every slot that the range of user addresses covers, taking mmu_lock on the first.</summary>
     private static bool kvm_handle_hva_range(
-        kvm kvm, ulong start, ulong end, gfn_handler_t? handler, Action<kvm>? on_lock, bool flush_on_ret, bool may_block, out bool found_memslot)
+        kvm kvm, ulong start, ulong end, gfn_handler_t? handler, on_lock_fn_t? on_lock, bool flush_on_ret, bool may_block, out bool found_memslot)
     {
         found_memslot = false;
         bool ret = false;
@@ -363,8 +369,10 @@ internal static unsafe partial class KvmMain
     private static bool kvm_mmu_notifier_test_young(mmu_notifier mn, mm_struct mm, ulong start, ulong end) =>
         kvm_handle_hva_range(mmu_notifier_to_kvm(mn), start, end, kvm_test_age_gfn, null, flush_on_ret: false, may_block: false, out _);
 
+    [MustHold("kvm.mmu_lock")]
     private static bool kvm_age_gfn(kvm kvm, in kvm_gfn_range range) => kvm.arch_ops.kvm_age_gfn(kvm, in range);
 
+    [MustHold("kvm.mmu_lock")]
     private static bool kvm_test_age_gfn(kvm kvm, in kvm_gfn_range range) => kvm.arch_ops.kvm_test_age_gfn(kvm, in range);
 
     /// <summary>The address space dies: the guest must lose everything before its pages are freed.</summary>

@@ -202,6 +202,7 @@ internal static partial class KvmMain
         slots.generation = gen;
     }
 
+    [MustHold("kvm.slots_lock")]
     [MustCheck]
     [MightSleep]
     private static int kvm_prepare_memory_region(kvm kvm, kvm_memory_slot? old, kvm_memory_slot? @new, kvm_mr_change change)

@@ -111,6 +111,7 @@ internal static unsafe partial class KvmMain
             goto unlock_vcpu_destroy;
         }
 
+        HandOver(kvm, to: "the descriptor");
         kvm.vcpu_array.Add(vcpu);
 
         // Release: whoever reads the number finds the vCPUs below it.

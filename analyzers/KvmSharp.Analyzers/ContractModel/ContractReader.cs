@@ -536,10 +536,11 @@ internal sealed class ContractReader
         {
             ITypeSymbol? self = ExtensionReceiver(m.ContainingType)?.Type ?? m.ContainingType;
             TypeContract t = Type(self);
-            if (t.IsCounted && receiver == RefEffect.None && m.Name.Length > 0)
+            if (t.IsCounted && m.Name.Length > 0)
             {
-                isGet = m.Name == t.Get;
-                isPut = m.Name == t.Put;
+                // Attributes win; those that say the same do not make it another method.
+                isGet = m.Name == t.Get && receiver is RefEffect.None or RefEffect.Acquires;
+                isPut = m.Name == t.Put && receiver is RefEffect.None or RefEffect.Drops;
                 receiver = isGet ? RefEffect.Acquires : isPut ? RefEffect.Drops : receiver;
             }
 
@@ -549,13 +550,15 @@ internal sealed class ContractReader
         if (m.Parameters.IsEmpty)
             return;
         TypeContract first = Type(m.Parameters[0].Type);
-        if (!first.IsCounted || parameters[0].Effect != RefEffect.None)
+        if (!first.IsCounted)
             return;
         bool near = SymbolEqualityComparer.Default.Equals(m.ContainingNamespace, first.CountedType?.ContainingNamespace);
         if (!near || (m.Name != first.Get && m.Name != first.Put))
             return;
-        isGet = m.Name == first.Get;
-        isPut = m.Name == first.Put;
+        isGet = m.Name == first.Get && parameters[0].Effect is RefEffect.None or RefEffect.Acquires;
+        isPut = m.Name == first.Put && parameters[0].Effect is RefEffect.None or RefEffect.Drops;
+        if (parameters[0].Effect != RefEffect.None)
+            return;
         parameters[0] = new ParameterContract
         {
             Effect = isGet ? RefEffect.Acquires : RefEffect.Drops,

@@ -198,6 +198,15 @@ internal sealed class Joiner
             {
                 World half = w.Clone();
                 half.Facts = half.Facts.Set(on.Id, b);
+                if (half.Refs[on.Id] is { } s)
+                {
+                    // What the fact says of a handle: one that is null owns nothing.
+                    int bits = b.Value == 0 ? RefState.NullBit : s.Bits & ~RefState.NullBit;
+                    if (bits == 0)
+                        continue;
+                    half.Refs = half.Refs.Set(on.Id, s.With(bits));
+                }
+
                 Add(result, half, site, kind, depth + 1);
             }
 

@@ -174,7 +174,7 @@ internal sealed partial class Walker
         if (kind is RefKind.Ref or RefKind.Out && storage)
         {
             AccessKind access = Locks.ByRefAccess(target);
-            Locate(value, access == AccessKind.None ? AccessKind.Write : access);
+            Locate(value, access);
             if (access != AccessKind.None)
                 CheckOwn(value, access);
             ByRef(value);
@@ -184,7 +184,7 @@ internal sealed partial class Walker
         if (kind is RefKind.In or RefKind.RefReadOnly or RefKind.RefReadOnlyParameter && storage && value is not (IPropertyReferenceOperation or IDeclarationExpressionOperation))
         {
             AccessKind access = Locks.ByRefAccess(target) == AccessKind.None ? AccessKind.None : AccessKind.Read;
-            Locate(value, AccessKind.Read);
+            Locate(value, access);
             CheckOwn(value, access);
             ByRef(value);
             return;

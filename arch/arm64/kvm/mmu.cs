@@ -159,7 +159,9 @@ internal static unsafe class Arm64KvmMmu
     internal static void kvm_arch_flush_shadow_memslot(kvm kvm, kvm_memory_slot slot)
     {
         write_lock(kvm.mmu_lock);
-        kvm_stage2_unmap_range(arch_of(kvm).mmu, slot.base_gfn.Value << PAGE_SHIFT, slot.npages << PAGE_SHIFT);
+        kvm_s2_mmu mmu = arch_of(kvm).mmu;
+        lockdep_assert_held_write(mmu.kvm.mmu_lock);
+        kvm_stage2_unmap_range(mmu, slot.base_gfn.Value << PAGE_SHIFT, slot.npages << PAGE_SHIFT);
         write_unlock(kvm.mmu_lock);
     }
 
@@ -190,10 +192,12 @@ internal static unsafe class Arm64KvmMmu
     }
 
     /// <summary>Write-protects pages whose log was read. Under mmu_lock held for writing; the caller flushes.</summary>
+    [MustHold("kvm.mmu_lock")]
     internal static void kvm_arch_mmu_enable_log_dirty_pt_masked(kvm kvm, kvm_memory_slot slot, ulong gfn_offset, ulong mask)
     {
         if (arch_of(kvm).mmu.pgt is not { } pgt)
             return;
+        lockdep_assert_held_write(pgt.mmu.kvm.mmu_lock);
         for (ulong left = mask; left != 0; left &= left - 1)
         {
             ulong gfn = slot.base_gfn.Value + gfn_offset + (ulong)System.Numerics.BitOperations.TrailingZeroCount(left);
@@ -301,13 +305,15 @@ internal static unsafe class Arm64KvmMmu
         if (exec_fault)
             prot |= kvm_pgtable_prot.KVM_PGTABLE_PROT_X;
         read_lock(kvm.mmu_lock);
-        int ret;
-        if (arch_of(kvm).mmu.pgt is not { } pgt || KvmMain.mmu_invalidate_retry(kvm, mmu_seq))
-            ret = -EAGAIN;
-        else if (is_perm)
-            ret = Arm64KvmPgtable.kvm_pgtable_stage2_relax_perms(pgt, fault_ipa, prot);
-        else
-            ret = Arm64KvmPgtable.kvm_pgtable_stage2_map(pgt, fault_ipa, pfn.Value << PAGE_SHIFT, prot, arch_of(vcpu).mmu_page_cache);
+        int ret = -EAGAIN;
+        if (arch_of(kvm).mmu.pgt is { } pgt && !KvmMain.mmu_invalidate_retry(kvm, mmu_seq))
+        {
+            lockdep_assert_held_read(pgt.mmu.kvm.mmu_lock);
+            ret = is_perm
+                ? Arm64KvmPgtable.kvm_pgtable_stage2_relax_perms(pgt, fault_ipa, prot)
+                : Arm64KvmPgtable.kvm_pgtable_stage2_map(pgt, fault_ipa, pfn.Value << PAGE_SHIFT, prot, arch_of(vcpu).mmu_page_cache);
+        }
+
         KvmMain.kvm_release_faultin_page(kvm, page, ret != 0, writable);
         read_unlock(kvm.mmu_lock);
         return ret;
@@ -317,7 +323,11 @@ internal static unsafe class Arm64KvmMmu
     {
         read_lock(vcpu.kvm.mmu_lock);
         if (arch_of(vcpu.kvm).mmu.pgt is { } pgt)
+        {
+            lockdep_assert_held_read(pgt.mmu.kvm.mmu_lock);
             Arm64KvmPgtable.kvm_pgtable_stage2_mkyoung(pgt, fault_ipa);
+        }
+
         read_unlock(vcpu.kvm.mmu_lock);
     }
 
@@ -337,7 +347,11 @@ internal static unsafe class Arm64KvmMmu
     {
         write_lock(kvm.mmu_lock);
         if (arch_of(kvm).mmu.pgt is { } pgt)
+        {
+            lockdep_assert_held_write(pgt.mmu.kvm.mmu_lock);
             Arm64KvmPgtable.kvm_pgtable_stage2_wrprotect(pgt, memslot.base_gfn.Value << PAGE_SHIFT, memslot.npages << PAGE_SHIFT);
+        }
+
         write_unlock(kvm.mmu_lock);
         kvm_arch_flush_remote_tlbs_range(kvm, memslot.base_gfn, memslot.npages);
     }

@@ -45,6 +45,7 @@ internal static class Arm64Context
 
     private static readonly IpiFunction s_leave = Leave;
 
+    [ContextUnsafe("boot: no other CPU runs yet")]
     internal static void asids_init(Arm64Arch arch)
     {
         int cpus = arch.machine.CpuCount;

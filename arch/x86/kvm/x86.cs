@@ -192,6 +192,7 @@ internal static unsafe class X86
     }
 
     /// <summary>Entries for emulation carry the generation. When its bits begin again from 0, entries from long ago would look fresh.</summary>
+    [MustHold("kvm.slots_lock")]
     internal static void kvm_arch_memslots_updated(kvm kvm, ulong gen)
     {
         if ((gen & MMIO_SPTE_GEN_MASK & ~1UL) == 0)
@@ -200,6 +201,7 @@ internal static unsafe class X86
 
     internal static void kvm_arch_flush_shadow_all(kvm kvm) => X86Mmu.kvm_mmu_zap_all(kvm);
 
+    [MustHold("kvm.slots_lock")]
     internal static void kvm_arch_flush_shadow_memslot(kvm kvm, kvm_memory_slot slot)
     {
         if (kvm_memslot_flush_zap_all(kvm))

@@ -182,8 +182,8 @@ internal sealed partial class ReferenceDomain
     {
         Contract c = site.Contract;
         bool store = LockDomain.IsStore(site.Method) || (site.Method.MethodKind == MethodKind.PropertySet && TypeFacts.IsSystemCollections(site.Method.ContainingType));
-        store |= site.Method.Name is "Write" or "Exchange" or "CompareExchange" && site.Method.ContainingType is { Name: "Volatile" or "Interlocked" } atomic
-            && TypeFacts.IsIn(atomic, "System", "Threading");
+        bool atomic = site.Method.Name is "Write" or "Exchange" or "CompareExchange" && site.Method.ContainingType is { Name: "Volatile" or "Interlocked" } type
+            && TypeFacts.IsIn(type, "System", "Threading");
         for (int i = 0; i < Worlds.Count; i++)
         {
             World w = Worlds[i];
@@ -195,8 +195,11 @@ internal sealed partial class ReferenceDomain
                 if (op.Arguments[k] is not { Kind: ValueKind.Obj, Obj: { } o })
                     continue;
                 Apply(w, o, c.Parameter(k).Effect, site.Syntax);
-                if (store && IsCounted(o.Type) && op.Arguments[k].Location is null)
-                    Give(w, o, site.Syntax, consumes: false);
+                if (!IsCounted(o.Type) || op.Arguments[k].Location is not null)
+                    continue;
+                RefEffect target = atomic && op.Argument(0).Location?.Symbol is { } member ? _walker.Contracts.Data(member).Effect : RefEffect.None;
+                if (store || (atomic && target != RefEffect.Borrows))
+                    Give(w, o, site.Syntax, consumes: target == RefEffect.Consumes);
             }
         }
     }

@@ -369,7 +369,10 @@ internal static unsafe class TdpMmu
             if (!is_shadow_present_pte(iter.old_spte))
                 continue;
             if (!shared)
+            {
+                lockdep_assert_held_write(kvm.mmu_lock);
                 tdp_mmu_iter_set_spte(kvm, ref iter, SHADOW_NONPRESENT_VALUE);
+            }
             else if (tdp_mmu_set_spte_atomic(kvm, ref iter, SHADOW_NONPRESENT_VALUE) != 0)
                 iter.yielded = true;
         }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Mirrors arch/x86/mm/pat/set_memory.c, Linux 6.18.
-using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace Linux;
@@ -53,21 +52,14 @@ internal sealed unsafe partial class X86Arch
     [AcquiredBefore(nameof(pgd_lock))]
     internal readonly spinlock_t cpa_lock;
 
-    /// <summary>Leaves of the direct map by level; present or not makes no difference.</summary>
+    /// <summary>Leaves of the direct map by level, PG_LEVEL_NONE to PG_LEVEL_1G; present or not makes no difference.</summary>
     [GuardedBy(nameof(pgd_lock))]
-    internal fixed_counts direct_pages_count;
+    internal readonly long[] direct_pages_count = new long[(int)pg_level.PG_LEVEL_512G];
 
     internal long direct_map_level2_splits;
     internal long direct_map_level3_splits;
     internal long direct_map_level2_collapses;
     internal long direct_map_level3_collapses;
-
-    /// <summary>One counter for each level from PG_LEVEL_NONE to PG_LEVEL_1G.</summary>
-    [InlineArray((int)pg_level.PG_LEVEL_512G)]
-    internal struct fixed_counts
-    {
-        private long _first;
-    }
 }
 
 internal static unsafe class SetMemory
@@ -124,10 +116,10 @@ internal static unsafe class SetMemory
     /// <summary>The DirectMap lines of /proc/meminfo.</summary>
     internal static void arch_report_meminfo(X86Arch arch, StringBuilder m)
     {
-        m.Append($"DirectMap4k:    {arch.direct_pages_count[(int)pg_level.PG_LEVEL_4K] << 2,8} kB\n");
-        m.Append($"DirectMap2M:    {arch.direct_pages_count[(int)pg_level.PG_LEVEL_2M] << 11,8} kB\n");
+        m.Append($"DirectMap4k:    {Volatile.Read(ref arch.direct_pages_count[(int)pg_level.PG_LEVEL_4K]) << 2,8} kB\n");
+        m.Append($"DirectMap2M:    {Volatile.Read(ref arch.direct_pages_count[(int)pg_level.PG_LEVEL_2M]) << 11,8} kB\n");
         if (arch.direct_gbpages)
-            m.Append($"DirectMap1G:    {arch.direct_pages_count[(int)pg_level.PG_LEVEL_1G] << 20,8} kB\n");
+            m.Append($"DirectMap1G:    {Volatile.Read(ref arch.direct_pages_count[(int)pg_level.PG_LEVEL_1G]) << 20,8} kB\n");
     }
 
     /// <summary>
