@@ -5,7 +5,7 @@ namespace Linux;
 internal sealed partial class Kernel
 {
     /// <summary>Device nodes.</summary>
-    internal readonly super_block dev_mnt = new() { s_type = "devtmpfs", s_magic = MagicH.DEVTMPFS_MAGIC };
+    internal readonly super_block dev_mnt = new() { s_type = "devtmpfs", s_magic = MagicH.DEVTMPFS_MAGIC, s_xattr = true };
 }
 
 /// <summary>The few device nodes that traces and virtual machine monitors open: /dev/null and /dev/kvm.</summary>

@@ -20,6 +20,8 @@ internal static class DiskFiles
             return PTR_ERR(made);
         }
 
+        file_inode(made.Value).i_mode = S_IFREG | S_IRUSR | S_IWUSR;
+        file_get_write_access(made.Value);
         Shmem.SetCapabilities(made.Value);
         made.Value.f_flags |= O_LARGEFILE | (direct ? O_DIRECT : 0);
         fd_install(fd, made.Value);

@@ -13,12 +13,16 @@ internal sealed partial class Kernel
 
 internal static class AnonInodes
 {
+    /// <summary>The attributes of an inode that many files share are nobody's to change.</summary>
+    private static readonly inode_operations anon_inode_operations = new() { setattr = anon_inode_setattr };
+
     internal static int anon_inode_init(Kernel kernel)
     {
         inode? inode = new_inode(kernel, kernel.anon_inode_mnt);
         if (inode is null)
             return -ENOMEM;
         inode.i_mode = S_IRUSR | S_IWUSR;
+        inode.i_op = anon_inode_operations;
         kernel.anon_inode_inode = inode;
         kernel.RegisterExit("anon_inodes", () =>
         {
@@ -37,6 +41,7 @@ internal static class AnonInodes
         if (inode is null)
             return ERR_PTR<inode>(-ENOMEM);
         inode.i_mode = S_IRUSR | S_IWUSR;
+        inode.i_op = anon_inode_operations;
         task_struct task = current;
         inode.IS_ANON_FILE = true;
         inode.i_uid = task.fsuid;
@@ -44,6 +49,8 @@ internal static class AnonInodes
         HandOver(inode, to: "the caller, in the error pointer");
         return inode;
     }
+
+    private static int anon_inode_setattr(inode inode, in iattr attr) => -EOPNOTSUPP;
 
     /// <summary>A file on the shared anonymous inode.</summary>
     [ErrorPointer]

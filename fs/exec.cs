@@ -5,7 +5,7 @@ namespace Linux;
 internal static class Exec
 {
     /// <summary>execveat(fd, "", AT_EMPTY_PATH) as far as its refusals: may the file be executed, and is it a program.</summary>
-    /// <returns>-EBADF; -EACCES for what is not a regular executable file on a mount that allows it; -ENOEXEC for one that is no program.</returns>
+    /// <returns>-EBADF; -EACCES for what is not a regular executable file on a mount that allows it; -ETXTBSY for one that is open for writing; -ENOEXEC for one that is no program.</returns>
     [MustCheck]
     internal static int do_execveat_fd(uint fd)
     {
@@ -13,8 +13,9 @@ internal static class Exec
         if (file is null)
             return -EBADF;
         inode inode = file_inode(@file);
+        bool written = Volatile.Read(ref inode.i_writecount) > 0;
         bool allowed = (inode.i_mode & S_IFMT) == S_IFREG && !inode.i_sb.s_iflags_noexec && (inode.i_mode & 0x49) != 0;
         fput(@file);
-        return allowed ? -ENOEXEC : -EACCES;
+        return !allowed ? -EACCES : written ? -ETXTBSY : -ENOEXEC;
     }
 }

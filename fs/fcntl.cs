@@ -26,6 +26,8 @@ internal static class Fcntl
     internal const int F_GET_RW_HINT = 1035;
     internal const int F_SET_RW_HINT = 1036;
 
+    private const uint DN_MULTISHOT = 0x80000000;
+
     private const uint SETFL_MASK = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | FASYNC;
 
     [MightSleep]
@@ -96,8 +98,8 @@ internal static class Fcntl
             case F_GET_SEALS:
                 return memfd_fcntl_get_seals(filp);
             case F_NOTIFY:
-                // Only directories have anything to notify about.
-                return (file_inode(filp).i_mode & S_IFMT) == S_IFDIR ? 0 : -ENOTDIR;
+                // Asking for nothing takes a notification away, which any file lets happen; only directories have anything to notify about.
+                return ((uint)arg & ~DN_MULTISHOT) == 0 || (file_inode(filp).i_mode & S_IFMT) == S_IFDIR ? 0 : -ENOTDIR;
             case F_GET_RW_HINT:
                 return 0;
             case F_GETPIPE_SZ:

@@ -64,9 +64,27 @@ internal static class FileTable
         if ((file.f_mode & FMODE_OPENED) != 0)
             file.f_op.release?.Invoke(inode, file);
         locks_remove_file(@file);
+        put_file_access(@file);
         file.kernel.LiveFiles.Died(@file);
         Interlocked.Decrement(ref file.kernel.nr_files);
         iput(inode);
+    }
+
+    /// <summary>What open(2) adds to alloc_file_pseudo(): a file that can write counts as a writer of its regular inode.</summary>
+    internal static void file_get_write_access([BorrowsReference] @file file)
+    {
+        if ((file.f_mode & FMODE_WRITE) == 0 || (file_inode(file).i_mode & S_IFMT) != S_IFREG)
+            return;
+        Interlocked.Increment(ref file_inode(file).i_writecount);
+        file.f_mode |= FMODE_WRITER;
+    }
+
+    private static void put_file_access([BorrowsReference] @file file)
+    {
+        if ((file.f_mode & (FMODE_READ | FMODE_WRITE)) == FMODE_READ)
+            Interlocked.Decrement(ref file_inode(file).i_readcount);
+        if ((file.f_mode & FMODE_WRITER) != 0)
+            Interlocked.Decrement(ref file_inode(file).i_writecount);
     }
 
     private static uint OPEN_FMODE(uint flags) => ((flags + 1) & O_ACCMODE) | (flags & O_PATH) >> 7;
@@ -80,6 +98,8 @@ internal static class FileTable
             file.f_mode |= FMODE_CAN_WRITE;
         if (fop.llseek is not null)
             file.f_mode |= FMODE_LSEEK;
+        if ((file.f_mode & (FMODE_READ | FMODE_WRITE)) == FMODE_READ)
+            Interlocked.Increment(ref file_inode(file).i_readcount);
         file.f_mode |= FMODE_OPENED;
     }
 }

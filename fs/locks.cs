@@ -95,8 +95,6 @@ internal static class Locks
 
     private static int posix_lock_file(@file file, int type, long start, long len, object owner)
     {
-        if (type is not (F_RDLCK or F_WRLCK or F_UNLCK))
-            return -EINVAL;
         if (start < 0)
             return -EINVAL;
         long end;
@@ -118,6 +116,8 @@ internal static class Locks
             end = long.MaxValue;
         }
 
+        if (type is not (F_RDLCK or F_WRLCK or F_UNLCK))
+            return -EINVAL;
         if ((type == F_RDLCK && (file.f_mode & FMODE_READ) == 0) || (type == F_WRLCK && (file.f_mode & FMODE_WRITE) == 0))
             return -EBADF;
 

@@ -62,7 +62,8 @@ internal static unsafe class ReadWrite
     internal static long vfs_llseek(@file file, long offset, int whence) =>
         (file.f_mode & FMODE_LSEEK) == 0 ? -ESPIPE : file.f_op.llseek!(file, offset, whence);
 
-    private static int rw_verify_area(long pos, ulong count)
+    /// <summary>Refuses positions below zero and ranges that run over the largest position.</summary>
+    internal static int rw_verify_area(long pos, ulong count)
     {
         if ((long)count < 0)
             return -EINVAL;
@@ -184,10 +185,20 @@ internal static unsafe class ReadWrite
             goto fput_in;
         if ((@out.f_mode & FMODE_WRITE) == 0)
             goto fput_out;
+        long max = Math.Min(file_inode(@in).i_sb.s_maxbytes, file_inode(@out).i_sb.s_maxbytes);
+        count = Math.Min(count, MAX_RW_COUNT);
+        if ((ulong)pos + count > (ulong)max)
+        {
+            retval = -EOVERFLOW;
+            if (pos >= max)
+                goto fput_out;
+            count = (ulong)(max - pos);
+        }
+
         retval = -EINVAL;
         if (@in.f_op.splice_read is not { } splice_read || @out.f_op.splice_write is not { } splice_write)
             goto fput_out;
-        retval = CopyWithin(@in, ref pos, splice_read, @out, ref @out.f_pos, splice_write, Math.Min(count, MAX_RW_COUNT));
+        retval = CopyWithin(@in, ref pos, splice_read, @out, ref @out.f_pos, splice_write, count);
 
     fput_out:
         fput(@out);

@@ -21,6 +21,8 @@ internal static class Splice
                 return -EINVAL;
             if ((@out.f_flags & O_APPEND) != 0)
                 return -EINVAL;
+            if (has_off_out && rw_verify_area(off_out, len) != 0)
+                return -EINVAL;
             return @out.f_op.splice_write is { } write ? Move(@in, ref off_in, @in.f_op.splice_read!, @out, ref off_out, write, len) : -EINVAL;
         }
 
@@ -29,6 +31,8 @@ internal static class Splice
             if (has_off_out)
                 return -ESPIPE;
             if (has_off_in && (@in.f_mode & FMODE_PREAD) == 0)
+                return -EINVAL;
+            if (has_off_in && rw_verify_area(off_in, len) != 0)
                 return -EINVAL;
             return @in.f_op.splice_read is { } read ? Move(@in, ref off_in, read, @out, ref off_out, @out.f_op.splice_write!, len) : -EINVAL;
         }

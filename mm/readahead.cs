@@ -4,7 +4,7 @@ namespace Linux;
 
 internal static class Readahead
 {
-    /// <summary>Refused for files that cannot read ahead, which is every file here but one on a disk.</summary>
+    /// <summary>Refused for what is no regular file of a file system; where there is no backing store there is nothing to do.</summary>
     [MustCheck]
     internal static int ksys_readahead(int fd, long offset, ulong count)
     {
@@ -13,7 +13,7 @@ internal static class Readahead
             return -EBADF;
         int ret = -EBADF;
         if ((file.f_mode & FMODE_READ) != 0)
-            ret = file_inode(file).i_sb.s_magic == MagicH.EXT4_SUPER_MAGIC ? 0 : -EINVAL;
+            ret = (file_inode(file).i_mode & S_IFMT) == S_IFREG && !file_inode(file).IS_ANON_FILE ? 0 : -EINVAL;
         fput(file);
         return ret;
     }

@@ -15,10 +15,10 @@ internal sealed class shmem_inode_info
 internal sealed partial class Kernel
 {
     /// <summary>The kernel's own mount of tmpfs, home of memfds and shared anonymous memory.</summary>
-    internal readonly super_block shm_mnt = new() { s_type = "tmpfs", s_magic = MagicH.TMPFS_MAGIC, s_op = Shmem.shmem_ops };
+    internal readonly super_block shm_mnt = new() { s_type = "tmpfs", s_magic = MagicH.TMPFS_MAGIC, s_op = Shmem.shmem_ops, s_xattr = true };
 
     /// <summary>A disk's file system, only as deep as user space can tell without looking at the disk.</summary>
-    internal readonly super_block disk_mnt = new() { s_type = "ext4", s_magic = MagicH.EXT4_SUPER_MAGIC, s_op = Shmem.shmem_ops };
+    internal readonly super_block disk_mnt = new() { s_type = "ext4", s_magic = MagicH.EXT4_SUPER_MAGIC, s_op = Shmem.shmem_ops, s_xattr = true, s_maxbytes = (16L << 40) - (long)PAGE_SIZE };
 }
 
 /// <summary>

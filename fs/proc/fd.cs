@@ -27,6 +27,13 @@ internal static class Fd
             return -ENOENT;
         inode inode = file_inode(old);
         int ret;
+        if ((flags & (O_NOFOLLOW | O_PATH)) == O_NOFOLLOW)
+        {
+            // The last component is a link.
+            ret = -ELOOP;
+            goto @out;
+        }
+
         if ((flags & O_PATH) != 0)
         {
             ret = OpenInode(inode, old.name, (flags & O_CLOEXEC) | O_PATH, new file_operations());
@@ -62,6 +69,7 @@ internal static class Fd
         }
         else
         {
+            file_get_write_access(file);
             int error = fops.open!(inode, file);
             if (error != 0)
             {

@@ -129,7 +129,7 @@ internal sealed class super_operations
 }
 
 /// <summary>A mounted file system instance.</summary>
-internal sealed class super_block
+internal sealed partial class super_block
 {
     internal required string s_type { get; init; }
 
@@ -138,6 +138,9 @@ internal sealed class super_block
     internal uint s_blocksize { get; init; } = 4096;
 
     internal uint s_namelen { get; init; } = 255;
+
+    /// <summary>Largest size of a file, in bytes.</summary>
+    internal long s_maxbytes { get; init; } = long.MaxValue;
 
     internal super_operations s_op { get; init; } = new();
 

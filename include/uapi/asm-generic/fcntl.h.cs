@@ -18,6 +18,7 @@ internal static class FcntlH
     internal const uint O_DIRECT = 0x4000;
     internal const uint O_LARGEFILE = 0x8000;
     internal const uint O_NOATIME = 0x40000;
+    internal const uint O_NOFOLLOW = 0x20000;
     internal const uint O_CLOEXEC = 0x80000;
     internal const uint O_PATH = 0x200000;
 
@@ -31,6 +32,9 @@ internal static class FcntlH
     internal const uint FMODE_PWRITE = 0x10;
     internal const uint FMODE_EXEC = 0x20;
     internal const uint FMODE_PATH = 1 << 14;
+
+    /// <summary>The open file counts as a writer of its inode.</summary>
+    internal const uint FMODE_WRITER = 1 << 16;
     internal const uint FMODE_CAN_READ = 1 << 17;
     internal const uint FMODE_CAN_WRITE = 1 << 18;
     internal const uint FMODE_OPENED = 1 << 19;
