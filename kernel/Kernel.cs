@@ -8,6 +8,9 @@ namespace Linux;
 /// </summary>
 internal sealed partial class Kernel : IDisposable
 {
+    /// <summary>Announces "Booted" and "PowerOff" with the kernel to whoever in this process listens, such as the hook that checks kernels after each test.</summary>
+    internal static readonly DiagnosticListener Lifetimes = new("KvmSharp.Kernel");
+
     /// <summary>The silicon this kernel runs on.</summary>
     internal readonly Machine machine;
     internal readonly KernelConfig config;
@@ -33,6 +36,8 @@ internal sealed partial class Kernel : IDisposable
         for (int i = 0; i < this.runqueues.Length; i++)
             this.runqueues[i] = new rq(this, machine.Cpus[i]);
         this.log = new string?[Math.Max(1, this.config.LogEntries)];
+        if (Lifetimes.IsEnabled())
+            Lifetimes.Write("Booted", this);
     }
 
     /// <summary>The architecture, chosen at boot.</summary>
@@ -157,6 +162,8 @@ internal sealed partial class Kernel : IDisposable
         if (this.disposed)
             return;
         this.disposed = true;
+        if (Lifetimes.IsEnabled())
+            Lifetimes.Write("PowerOff", this);
         this.StopKernelThreads();
         for (int i = this.shutdown.Count - 1; i >= 0; i--)
             this.shutdown[i].Hook();

@@ -263,6 +263,8 @@ internal sealed class SchedulerTests : KernelTest
             },
             () =>
             {
+                while (!mutex_is_locked(m))
+                    cpu_relax();
                 Volatile.Write(ref victim, current);
                 Volatile.Write(ref got, mutex_lock_killable(m));
             }));
