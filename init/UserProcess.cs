@@ -226,8 +226,10 @@ internal sealed partial class UserProcess
     /// <summary>exec: a fresh address space, and the end of what is close-on-exec. With uid 0 all capabilities come back.</summary>
     internal void ExecNewImage() => Syscall(this, static process =>
     {
+        (uint nth, bool random) = SuspendFailures();
         mm_struct mm = mm_alloc(process.Kernel) ?? throw new KernelOops("no memory for an address space");
         exec_mmap(mm);
+        ResumeFailures(nth, random);
         do_close_on_exec(current.files!);
         current.cap_effective = ulong.MaxValue;
         process._scratch = process._buffer = process._bufferBytes = 0;
@@ -347,7 +349,8 @@ internal sealed partial class UserProcess
         task.make_it_fail = random;
     }
 
-    private ulong MapHelper(ulong hint, ulong bytes)
+    /// <summary>Memory of the program's own.</summary>
+    internal ulong MapHelper(ulong hint, ulong bytes)
     {
         (uint nth, bool random) = SuspendFailures();
         long address = Mmap(hint, bytes, ProtReadWrite, MapPrivateAnonymous, -1, 0);

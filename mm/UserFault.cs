@@ -83,14 +83,12 @@ internal static unsafe class UserFault
 
             if ((fault & vm_fault_t.VM_FAULT_OOM) != 0)
             {
-                // Nothing can be reclaimed: whoever needs the memory dies of it.
-                if (user)
-                {
-                    count_vm_event(vm_event_item.OOM_KILL);
-                    _ = send_sig(SIGKILL, task, 1);
-                }
-
-                return false;
+                if (!user)
+                    return false;
+                OomKill.pagefault_out_of_memory(task);
+                if (fatal_signal_pending(task))
+                    return false;
+                continue;
             }
 
             if ((fault & (vm_fault_t.VM_FAULT_HWPOISON | vm_fault_t.VM_FAULT_HWPOISON_LARGE)) != 0)

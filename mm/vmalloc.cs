@@ -19,6 +19,9 @@ internal sealed partial class Kernel
 
     /// <summary>Physical address of the table of the area; 0 until first used. Set under vmap_table_lock.</summary>
     internal ulong vmap_table;
+
+    /// <summary>Pages that the tables of the area take; they stay, as kernel page tables do. Changed under vmap_table_lock.</summary>
+    internal long vmap_table_pages;
 }
 
 internal static unsafe class Vmalloc
@@ -158,6 +161,7 @@ internal static unsafe class Vmalloc
                 page page = pagetable_alloc(gfp, 0);
                 if (page.IS_NULL)
                     return 0;
+                kernel.vmap_table_pages++;
                 Volatile.Write(ref *(ulong*)entry, kernel.arch.table_entry(page_to_phys(page)).val);
                 task.rq.hw.Count(HwEvent.KernelPteWrite);
             }

@@ -101,12 +101,34 @@ internal sealed class UserFaultTests(Isa isa) : UserTest(isa)
     });
 
     [Test]
-    public void WithoutMemoryTheProgramIsKilledAndNothingIsLost() => Program(p =>
+    public void AFaultWhoseAllocationFailedWhileThereIsMemoryIsTriedAgain() => Program(p =>
     {
         ulong at = p.Map(0, 64 * Page, ReadWrite, PrivateAnonymous);
         Kernel.Failures = new FailureInjector();
-        Kernel.Failures.FailNth("anon_vma", 1);
+        Kernel.Failures.FailNth("anon_vma", 1, 3);
+        Assert.That(p.Store(at, 1), Is.Null);
+        Assert.That(Kernel.Failures.Injected, Is.EqualTo(3));
+        Assert.That(p.Load(at), Is.EqualTo(1));
+    });
+
+    [Test]
+    public void WithoutMemoryTheProgramIsKilledAndNothingIsLost() => Program(p =>
+    {
+        ulong at = p.Map(0, 64 * Page, ReadWrite, PrivateAnonymous);
+        var taken = new Stack<page>();
+        p.Sys(() =>
+        {
+            while (alloc_page(GFP_KERNEL) is { IS_NULL: false } page)
+                taken.Push(page);
+            return 0;
+        });
         Assert.That(() => p.Store(at, 1), Throws.TypeOf<SignalDelivered>().With.Property("Info").EqualTo(new kernel_siginfo(9, 128, 0)));
+        p.Sys(() =>
+        {
+            while (taken.TryPop(out page page))
+                __free_page(page);
+            return 0;
+        });
         Assert.That(p.Store(at, 1), Is.Null, "the next store is fine");
     });
 }

@@ -282,7 +282,7 @@ internal sealed partial class Session
         Span<byte> ends = stackalloc byte[8];
         long error = Sys(Unistd64.__NR_pipe2, Scratch, 0);
         if (error != 0)
-            throw new InvalidOperationException($"no pipe: {Errno.Name((int)error)}");
+            throw new SetupException($"no pipe: {Errno.Name((int)error)}");
         _process.Read(Scratch, ends);
         return (BinaryPrimitives.ReadInt32LittleEndian(ends), BinaryPrimitives.ReadInt32LittleEndian(ends[4..]));
     }

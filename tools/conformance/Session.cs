@@ -30,6 +30,15 @@ internal sealed class UnboundNameException : Exception
     }
 }
 
+/// <summary>What a session makes for the sake of one operation (a pipe, a disk file) could not be made.</summary>
+internal sealed class SetupException : Exception
+{
+    internal SetupException(string message)
+        : base(message)
+    {
+    }
+}
+
 /// <summary>
 /// Carries out operations as one process of the model or of the host. What a recorder does in user space around the system call (placing
 /// mappings, making pipes, forking children) is done here in user space too.

@@ -123,7 +123,7 @@ internal sealed class FuzzEpisode
         using Host host = Host.Boot(_plan.Host);
         _kernel = host.Kernel;
         long free = FreePages(host.Kernel);
-        long tables = DirectMapTables(host.Kernel);
+        long tables = KernelTables(host.Kernel);
         host.Kernel.Failures = _injector;
         UserProcess.Run(host.Kernel, "fuzz", process =>
         {
@@ -153,19 +153,19 @@ internal sealed class FuzzEpisode
         if (host.Kernel.KthreadFailures is [{ } thrown, ..])
             return FuzzFailure.From(thrown);
         long after = FreePages(host.Kernel);
-        long tables = DirectMapTables(host.Kernel) - tablesAtBoot;
-        return after + tables == free ? null : new FuzzFailure("leak", $"{free - after - tables} pages are missing", $"free at boot {free}, at the end {after}, tables of the direct map {tables}");
+        long tables = KernelTables(host.Kernel) - tablesAtBoot;
+        return after + tables == free ? null : new FuzzFailure("leak", $"{free - after - tables} pages are missing", $"free at boot {free}, at the end {after}, tables of the kernel's {tables}");
     }
 
     [ContextUnsafe("runs while no task does")]
     private static long FreePages(Kernel kernel) =>
         PageAlloc.nr_free_pages(kernel) + kernel.node_zones.Sum(z => z.per_cpu_pageset.Sum(p => (long)p.count));
 
-    /// <summary>Tables that splits of the direct map took, and that only collapses give back.</summary>
-    private static long DirectMapTables(Kernel kernel)
+    /// <summary>Tables of the kernel's own addresses: those that splits of the direct map took, and those of temporary mappings.</summary>
+    private static long KernelTables(Kernel kernel)
     {
         DirectMapStatistics map = kernel.arch.DirectMap(kernel);
-        return map.Level2Splits + map.Level3Splits - map.Level2Collapses - map.Level3Collapses;
+        return kernel.vmap_table_pages + map.Level2Splits + map.Level3Splits - map.Level2Collapses - map.Level3Collapses;
     }
 
     private void RunThreads(UserProcess process, Session session, Generator generator)

@@ -91,6 +91,10 @@ internal sealed class FuzzProcess
         {
             // What should have made it failed, or was left out: there is nothing to do.
         }
+        catch (SetupException)
+        {
+            // The allocation that failed was one for the operation's surroundings.
+        }
         finally
         {
             Disarm();

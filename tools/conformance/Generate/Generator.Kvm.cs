@@ -330,6 +330,10 @@ internal sealed partial class Generator
         WithFd(op, "vm", 4, FileKind.Vm);
         ulong gpa = Odd(8) ? _random.Of<ulong>([1, Page - 1, 2UL << 20, (1UL << 52) - Page, 1UL << 52, ulong.MaxValue - Page + 1]) : (ulong)_random.Below(20) * Page;
         ulong size = Odd(10) ? _random.Of<ulong>([0, 1, Page - 1, Page + 1, 2UL << 20, ulong.MaxValue, ulong.MaxValue - Page + 1]) : (ulong)(1 + _random.Below(17)) * Page;
+
+        // One that does not wrap would be carried out, page by page.
+        if (gpa == 0 && size > 1UL << 32)
+            size = Page;
         return Emit(op.With("gpa", gpa).With("size", size).With("attributes", Flags([0, 8], [1, 2, 4, 7, 9, 16, 1UL << 63])).With("flags", Odd(15) ? 1UL : 0));
     }
 

@@ -8,8 +8,6 @@ namespace KvmSharp.Conformance;
 /// <summary>A process of the model. It must be used on the C# thread that runs the process.</summary>
 internal sealed class ModelMachine : IUserMachine
 {
-    private const uint ProtReadWrite = 3;
-    private const uint MapPrivateAnonymous = 0x22;
     private const ulong ScratchBytes = 64 << 10;
 
     // Where the image and the heap of a program lie.
@@ -24,8 +22,8 @@ internal sealed class ModelMachine : IUserMachine
         _process = process;
 
         // Mapped at once, as an image is: mlockall() and the limits of a trace must not meet them.
-        Scratch = Map(ScratchHint, ScratchBytes);
-        _buffer = Map(BufferHint, IUserMachine.MaxBuffer);
+        Scratch = process.MapHelper(ScratchHint, ScratchBytes);
+        _buffer = process.MapHelper(BufferHint, IUserMachine.MaxBuffer);
     }
 
     /// <summary>A forked child: it has its parent's memory.</summary>
@@ -167,11 +165,5 @@ internal sealed class ModelMachine : IUserMachine
         access();
         current.SignalHandler = before;
         return seen;
-    }
-
-    private ulong Map(ulong hint, ulong bytes)
-    {
-        long address = _process.Mmap(hint, bytes, ProtReadWrite, MapPrivateAnonymous, -1, 0);
-        return address is < 0 and >= -4095 ? throw new KernelOops($"no memory for arguments: {Errno.Name((int)address)}") : (ulong)address;
     }
 }
