@@ -37,7 +37,9 @@ internal sealed partial class UserProcess
         SmapsInfo info = default;
         WithAreas(mm =>
         {
-            vm_area_struct vma = vma_lookup(mm, address)!;
+            // Another thread may have unmapped it meanwhile.
+            if (vma_lookup(mm, address) is not { } vma)
+                return;
             mmap_assert_locked(vma.vm_mm);
             info = smap_gather_stats(vma);
         });

@@ -18,6 +18,9 @@ internal sealed unsafe partial class Kernel
     internal page zero_page;
     internal ulong zero_pfn;
 
+    /// <summary>Held while all locks of one mm are taken: two who took them in different orders would wait for each other.</summary>
+    internal readonly mutex mm_all_locks_mutex = new("mm_all_locks_mutex");
+
     private LiveKind? _liveMms;
     private LiveKind? _liveVmas;
 

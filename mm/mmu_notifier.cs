@@ -143,13 +143,19 @@ internal static class MmuNotifier
         BUG_ON(Volatile.Read(ref mm.mm_users) <= 0);
         if (should_fail(mm.kernel, "mmu_notifier_register"))
             return -ENOMEM;
-        mm.notifier_subscriptions ??= new mmu_notifier_subscriptions();
-        mmu_notifier_subscriptions subscriptions = mm.notifier_subscriptions;
+        mmu_notifier_subscriptions subscriptions = mm.notifier_subscriptions ?? new mmu_notifier_subscriptions();
+
+        // Whoever invalidates tells of the begin and of the end: a subscriber must not come in between and hear the end only.
+        int ret = mm_take_all_locks(mm);
+        if (ret != 0)
+            return ret;
+        Volatile.Write(ref mm.notifier_subscriptions, subscriptions);
         mmgrab(mm);
         subscription.mm = mm;
         spin_lock(subscriptions.@lock);
         Volatile.Write(ref subscriptions.list, [subscription, .. subscriptions.list]);
         spin_unlock(subscriptions.@lock);
+        mm_drop_all_locks(mm);
         return 0;
     }
 

@@ -1031,4 +1031,59 @@ internal static partial class Vma
 
         vma_set_page_prot(vma);
     }
+
+    /// <summary>
+    /// Takes every lock under which somebody may be walking page tables of the mm without its mmap_lock, which is held for writing: when it returns 0,
+    /// no invalidation is under way, and none begins. Families of anonymous pages have no lock here, since nobody walks page tables by them.
+    /// </summary>
+    /// <returns>0, or -EINTR with nothing taken.</returns>
+    [MightSleep]
+    [MustCheck]
+    [MustHold("mm.mmap_lock")]
+    [ContextUnsafe("takes as many locks as the mm has files; mm_drop_all_locks() gives them back, and lockdep follows at run time")]
+    internal static int mm_take_all_locks(mm_struct mm)
+    {
+        mutex_lock(mm.kernel.mm_all_locks_mutex);
+        for (vm_area_struct? vma = mm.mm_mt.First; vma is not null; vma = vma.Next)
+        {
+            if (signal_pending(current))
+            {
+                mm_drop_all_locks(mm);
+                return -EINTR;
+            }
+
+            if (vma.vm_file is { } file)
+                vm_lock_mapping(mm, file.f_mapping);
+        }
+
+        return 0;
+    }
+
+    [MustHold("mm.mmap_lock")]
+    [ContextUnsafe("gives back what mm_take_all_locks() took")]
+    internal static void mm_drop_all_locks(mm_struct mm)
+    {
+        for (vm_area_struct? vma = mm.mm_mt.First; vma is not null; vma = vma.Next)
+        {
+            if (vma.vm_file is { } file)
+                vm_unlock_mapping(file.f_mapping);
+        }
+
+        mutex_unlock(mm.kernel.mm_all_locks_mutex);
+    }
+
+    /// <summary>A file may be mapped many times and is locked once: the bit says that it is, and mm_all_locks_mutex guards the bit.</summary>
+    [ContextUnsafe("part of mm_take_all_locks()")]
+    private static void vm_lock_mapping(mm_struct mm, address_space mapping)
+    {
+        if ((Interlocked.Or(ref mapping.flags, 1UL << AS_MM_ALL_LOCKS) & (1UL << AS_MM_ALL_LOCKS)) == 0)
+            down_write_nest_lock(mapping.i_mmap_rwsem, mm.mmap_lock);
+    }
+
+    [ContextUnsafe("part of mm_drop_all_locks()")]
+    private static void vm_unlock_mapping(address_space mapping)
+    {
+        if ((Interlocked.And(ref mapping.flags, ~(1UL << AS_MM_ALL_LOCKS)) & (1UL << AS_MM_ALL_LOCKS)) != 0)
+            up_write(mapping.i_mmap_rwsem);
+    }
 }

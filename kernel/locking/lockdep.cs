@@ -105,6 +105,10 @@ internal struct held_lock
     internal byte irq_context;
     internal LockMode mode;
     internal bool trylock;
+
+    /// <summary>The lock that is held around all locks of this class that the task takes; then they are one entry, and so many.</summary>
+    internal lockdep_map? nest_lock;
+    internal int references;
 }
 
 /// <summary>The held-lock stack of one task. Belongs to the task, but for readers of reports.</summary>
@@ -116,6 +120,7 @@ internal sealed class HeldLocks
     private readonly LockdepState state;
     private readonly held_lock[] held = new held_lock[MAX_LOCK_DEPTH];
     private int depth;
+    private lockdep_map? nestNext;
 
     internal HeldLocks(task_struct task, LockdepState state)
     {
@@ -127,6 +132,14 @@ internal sealed class HeldLocks
 
     internal ReadOnlySpan<held_lock> Held => this.held.AsSpan(0, this.depth);
 
+    /// <summary>The next acquisition is nested in <paramref name="nest"/>: locks of its class may be held already.</summary>
+    internal void NestNext(lockdep_map nest)
+    {
+        if (!this.IsHeld(nest))
+            this.task.kernel.AddWarning(KernelOops.Compose($"WARNING: Nested lock was not taken: {nest.name}", this.task, Environment.StackTrace));
+        this.nestNext = nest;
+    }
+
     internal void Acquire(lockdep_map map, int subclass, bool trylock, LockMode mode, string function, int line)
     {
         if (!this.task.OnCpu)
@@ -134,6 +147,18 @@ internal sealed class HeldLocks
         if (this.depth == MAX_LOCK_DEPTH)
             throw new KernelOops($"BUG: MAX_LOCK_DEPTH too low: {this.task} takes {map.name} in {function}()");
         lock_class cls = subclass == 0 && map.class_cache is { } cached ? cached : this.state.Class(map, subclass);
+        lockdep_map? nest = this.nestNext;
+        this.nestNext = null;
+        if (nest is not null && this.depth != 0)
+        {
+            ref held_lock last = ref this.held[this.depth - 1];
+            if (ReferenceEquals(last.nest_lock, nest) && ReferenceEquals(last.cls, cls))
+            {
+                last.references++;
+                return;
+            }
+        }
+
         int count = this.task.preempt_count;
         byte context = (count & HARDIRQ_MASK) != 0 ? (byte)2 : (count & SOFTIRQ_OFFSET) != 0 ? (byte)1 : (byte)0;
         ref held_lock h = ref this.held[this.depth];
@@ -143,6 +168,8 @@ internal sealed class HeldLocks
         h.subclass = subclass;
         h.trylock = trylock;
         h.mode = mode;
+        h.nest_lock = nest;
+        h.references = 1;
         h.irq_context = context;
         h.function = function;
         h.line = line;
@@ -162,6 +189,12 @@ internal sealed class HeldLocks
             this.task.kernel.AddWarning(KernelOops.Compose(
                 $"WARNING: bad unlock balance detected! {this.task} is trying to release {map.name}, but it does not hold it", this.task,
                 Environment.StackTrace));
+            return;
+        }
+
+        if (this.held[i].references > 1)
+        {
+            this.held[i].references--;
             return;
         }
 
@@ -247,7 +280,8 @@ internal sealed class HeldLocks
     {
         for (int i = this.depth - 1; i >= 0; i--)
         {
-            if (ReferenceEquals(this.held[i].instance, map))
+            ref readonly held_lock h = ref this.held[i];
+            if (ReferenceEquals(h.instance, map) || (h.nest_lock is not null && ReferenceEquals(h.cls, map.class_cache)))
                 return i;
         }
 

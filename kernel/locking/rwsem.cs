@@ -350,6 +350,18 @@ internal static class Rwsem
     internal static void down_write_nested(rw_semaphore sem, int subclass, [CallerMemberName] string function = "",
         [CallerLineNumber] int line = 0) => _ = sem.EnterWrite(current, TASK_UNINTERRUPTIBLE, subclass, function, line);
 
+    /// <summary>One of several semaphores of a kind, whose order does not matter because <paramref name="nest_lock"/> is held around all of them.</summary>
+    [Acquires("sem")]
+    [MustHold("nest_lock")]
+    [MightSleep]
+    [ContextUnsafe("an uninterruptible EnterWrite() always returns 0, which its contract cannot say")]
+    internal static void down_write_nest_lock(rw_semaphore sem, rw_semaphore nest_lock, [CallerMemberName] string function = "",
+        [CallerLineNumber] int line = 0)
+    {
+        current.lockdep?.NestNext(nest_lock);
+        _ = sem.EnterWrite(current, TASK_UNINTERRUPTIBLE, 0, function, line);
+    }
+
     [CondAcquires(true, "sem")]
     [MightSleep]
     [MustCheck]

@@ -134,6 +134,36 @@ internal sealed class LockdepTests : KernelTest
     }
 
     [Test]
+    public void semaphores_nested_in_one_lock_may_be_many_and_go_in_any_order()
+    {
+        var outer = new rw_semaphore("outer");
+        rw_semaphore[] inner = [.. Enumerable.Range(0, 60).Select(_ => new rw_semaphore("inner"))];
+        this.Kernel.RunTask(() =>
+        {
+            down_write(outer);
+            foreach (rw_semaphore sem in inner)
+                down_write_nest_lock(sem, outer);
+            foreach (rw_semaphore sem in inner)
+                up_write(sem);
+            up_write(outer);
+        });
+        Assert.That(this.Kernel.Warnings, Is.Empty);
+    }
+
+    [Test]
+    public void nesting_in_a_lock_that_is_not_held_is_reported()
+    {
+        var outer = new rw_semaphore("outer");
+        var inner = new rw_semaphore("inner");
+        this.Kernel.RunTask(() =>
+        {
+            down_write_nest_lock(inner, outer);
+            up_write(inner);
+        });
+        Assert.That(this.TheWarning(), Does.Contain("Nested lock was not taken"));
+    }
+
+    [Test]
     public void a_lock_used_in_an_interrupt_must_be_taken_with_interrupts_off()
     {
         var l = new spinlock_t("l");

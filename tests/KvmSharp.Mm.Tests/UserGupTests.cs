@@ -109,6 +109,78 @@ internal sealed class UserGupTests(Isa isa) : UserTest(isa)
     });
 
     [Test]
+    public void ASubscriberThatComesDuringAnInvalidationDoesNotHearItsEndAlone() => Program(p =>
+    {
+        ulong at = p.Map(0, 4 * Page, ReadWrite, SharedAnonymous);
+        p.Store(at, 1);
+        mm_struct mm = p.Mm;
+        address_space mapping = p.Kernel(() => find_vma(mm, at)!.vm_file!.f_mapping);
+        using var begun = new ManualResetEventSlim();
+        bool registered = false;
+        task_struct? registrar = null;
+        mmu_notifier early = new()
+        {
+            ops = new mmu_notifier_ops
+            {
+                invalidate_range_start = (mmu_notifier _, ref mmu_notifier_range _) =>
+                {
+                    begun.Set();
+                    SpinWait.SpinUntil(() => Volatile.Read(ref registered) || Volatile.Read(ref registrar) is { __state: not 0 });
+                    return 0;
+                },
+            },
+        };
+        int open = 0;
+        int lowest = 0;
+        mmu_notifier late = new()
+        {
+            ops = new mmu_notifier_ops
+            {
+                invalidate_range_start = (mmu_notifier _, ref mmu_notifier_range _) =>
+                {
+                    open++;
+                    return 0;
+                },
+                invalidate_range_end = (mmu_notifier _, ref mmu_notifier_range _) => lowest = Math.Min(lowest, --open),
+            },
+        };
+        Assert.That(p.Sys(() => mmu_notifier_register(early, mm)), Is.Zero);
+        Kernel.RunTasks(
+            () => unmap_mapping_range(mapping, 0, (long)Page, 1),
+            () =>
+            {
+                begun.Wait();
+                Volatile.Write(ref registrar, current);
+                Assert.That(mmu_notifier_register(late, mm), Is.Zero);
+                Volatile.Write(ref registered, true);
+            });
+        Assert.That((lowest, open), Is.EqualTo((0, 0)));
+        p.Sys(() =>
+        {
+            mmu_notifier_unregister(late, mm);
+            mmu_notifier_unregister(early, mm);
+            return 0;
+        });
+    });
+
+    [Test]
+    public void AnMmThatMapsAFileManyTimesLocksItOnceForASubscriber() => Program(p =>
+    {
+        for (int i = 0; i < 60; i++)
+            p.Map(0, Page, ReadWrite, SharedAnonymous);
+        ulong at = p.Map(0, 4 * Page, ReadWrite, SharedAnonymous);
+        p.Sys(() => sys_mprotect(at + Page, Page, PROT_READ));
+        mm_struct mm = p.Mm;
+        mmu_notifier notifier = new() { ops = new mmu_notifier_ops() };
+        Assert.That(p.Sys(() => mmu_notifier_register(notifier, mm)), Is.Zero);
+        p.Sys(() =>
+        {
+            mmu_notifier_unregister(notifier, mm);
+            return 0;
+        });
+    });
+
+    [Test]
     public void FaultsAllocateNothingOnTheManagedHeap() => Program(p =>
     {
         const ulong Warm = 600 * Page;

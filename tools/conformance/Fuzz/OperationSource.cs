@@ -59,7 +59,12 @@ internal sealed class GeneratedSource : IOperationSource
         if (_shared || _random.Percent(65))
         {
             // Most calls allocate a few times only; some loop over pages.
-            int n = _random.OneIn(8) ? 1 + _random.Below(200) : 1 + _random.Below(12);
+            int n = _random.Below(8) switch
+            {
+                0 => 1 + _random.Below(200),
+                < 3 => 1 + _random.Below(12),
+                _ => 1 + _random.Below(4),
+            };
             return _writer.Begin("fail_nth").With("n", (long)n).End("generated", 0);
         }
 

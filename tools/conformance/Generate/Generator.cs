@@ -81,7 +81,7 @@ internal sealed partial class Generator
 
     /// <summary>A generator for a further thread of the process: it knows what this one knows, and draws by a seed of its own.</summary>
     internal Generator ForThread(ulong seed, int thread) =>
-        new(seed, _options with { Shared = true }, _state.Fork(), new Dictionary<string, int>(_counters, StringComparer.Ordinal), $"{_source}-thread-{thread}");
+        new(seed, _options with { Shared = true }, _state.Copy(), new Dictionary<string, int>(_counters, StringComparer.Ordinal), $"{_source}-thread-{thread}");
 
     /// <summary>Draws the next operation. Its line number counts from 2, as if a header came first.</summary>
     internal Operation Next()

@@ -104,6 +104,39 @@ internal sealed class GeneratorState
 
     internal GeneratorState Fork() => new(this);
 
+    /// <summary>What a thread knows that is told nothing of what others do to the same objects: a copy that shares nothing.</summary>
+    internal GeneratorState Copy()
+    {
+        var vms = new Dictionary<KnownVm, KnownVm>();
+        var files = new Dictionary<KnownFile, KnownFile>();
+        var copy = new GeneratorState();
+        foreach (KnownFd fd in _fds)
+            copy._fds.Add(fd with { File = CopyOf(fd.File)! });
+        foreach (KnownMap map in _maps)
+            copy._maps.Add(map with { File = CopyOf(map.File) });
+        return copy;
+
+        KnownFile? CopyOf(KnownFile? file)
+        {
+            if (file is null || files.TryGetValue(file, out KnownFile? known))
+                return file is null ? null : files[file];
+            known = new KnownFile { Kind = file.Kind, Size = file.Size, Flags = file.Flags, Vm = file.Vm is null ? null : VmOf(file.Vm), Counter = file.Counter };
+            files.Add(file, known);
+            return known;
+        }
+
+        KnownVm VmOf(KnownVm vm)
+        {
+            if (vms.TryGetValue(vm, out KnownVm? known))
+                return known;
+            known = new KnownVm { Type = vm.Type, Vcpus = vm.Vcpus };
+            foreach ((uint id, KnownSlot slot) in vm.Slots)
+                known.Slots.Add(id, slot);
+            vms.Add(vm, known);
+            return known;
+        }
+    }
+
     internal int CountOpen(FileKind kind)
     {
         int n = 0;
