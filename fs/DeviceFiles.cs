@@ -13,6 +13,11 @@ internal static class DeviceFiles
 {
     private static readonly file_operations null_fops = new()
     {
+        open = static (_, file) =>
+        {
+            file.f_mode |= FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE;
+            return 0;
+        },
         llseek = static (file, _, _) => file.f_pos = 0,
         read_iter = static (@file _, Span<byte> _, ref long _) => 0,
         write_iter = static (@file _, ReadOnlySpan<byte> buffer, ref long _) => buffer.Length,
@@ -38,7 +43,8 @@ internal static class DeviceFiles
         }
 
         inode.i_mode = S_IFCHR | 0x1B6;
-        ErrPtr<@file> file = alloc_file_pseudo(inode, path, O_RDWR, fops);
+        inode.i_fop = fops;
+        ErrPtr<@file> file = alloc_file_pseudo(inode, path, O_RDWR | O_LARGEFILE, fops);
         if (IS_ERR(@file))
         {
             iput(inode);

@@ -23,7 +23,7 @@ internal static class DiskFiles
         file_inode(made.Value).i_mode = S_IFREG | S_IRUSR | S_IWUSR;
         file_get_write_access(made.Value);
         Shmem.SetCapabilities(made.Value);
-        made.Value.f_flags |= O_LARGEFILE | (direct ? O_DIRECT : 0);
+        made.Value.f_flags |= O_LARGEFILE | O_TMPFILE | (direct ? O_DIRECT : 0);
         fd_install(fd, made.Value);
         return fd;
     }

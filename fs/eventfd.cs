@@ -14,7 +14,7 @@ internal static class Eventfd
     {
         read_iter = eventfd_read,
         write_iter = eventfd_write,
-        poll = static file => Volatile.Read(ref ((eventfd_ctx)file.private_data!).count) != 0 ? PollH.POLLIN | PollH.POLLOUT : PollH.POLLOUT,
+        poll = eventfd_poll,
         llseek = noop_llseek,
     };
 
@@ -34,6 +34,15 @@ internal static class Eventfd
         return fd;
     }
 
+    private static uint eventfd_poll(@file file)
+    {
+        ulong count = Volatile.Read(ref ((eventfd_ctx)file.private_data!).count);
+        uint events = count != 0 ? PollH.POLLIN : 0;
+        if (count < ulong.MaxValue - 1)
+            events |= PollH.POLLOUT;
+        return events;
+    }
+
     private static nint eventfd_read(@file file, Span<byte> buffer, ref long pos)
     {
         if (buffer.Length < 8)
@@ -47,7 +56,7 @@ internal static class Eventfd
 
     private static nint eventfd_write(@file file, ReadOnlySpan<byte> buffer, ref long pos)
     {
-        if (buffer.Length < 8)
+        if (buffer.Length != 8)
             return -EINVAL;
         ulong add = MemoryMarshal.Read<ulong>(buffer);
         if (add == ulong.MaxValue)

@@ -83,12 +83,16 @@ internal static class Fcntl
             case F_OFD_SETLK:
                 return Locks.fcntl_setlk(fd, cmd == F_OFD_SETLK, arg);
             case F_GETOWN:
-            case F_GETSIG:
                 return 0;
             case F_SETOWN:
                 return 0;
+            case F_GETSIG:
+                return filp.f_owner_signum;
             case F_SETSIG:
-                return arg > 64 ? -EINVAL : 0;
+                if (arg > 64)
+                    return -EINVAL;
+                filp.f_owner_signum = (int)arg;
+                return 0;
             case F_GETLEASE:
                 return fcntl_getlease(filp);
             case F_SETLEASE:

@@ -16,6 +16,7 @@ internal static class Ioctl
     private const uint FS_IOC_SETFLAGS = 0x40086602;
     private const uint FS_IOC_FSGETXATTR = 0x801C581F;
     private const uint FS_IOC_FSSETXATTR = 0x401C5820;
+    private const uint FS_IOC_GETVERSION = 0x80087601;
     private const uint FS_IOC_FIEMAP = 0xC020660B;
     private const uint FIDEDUPERANGE = 0xC0189436;
     private const uint FS_IOC_RESVSP = 0x40305828;
@@ -77,6 +78,8 @@ internal static class Ioctl
             case FS_IOC_FSGETXATTR:
             case FS_IOC_FSSETXATTR:
                 return ioctl_fileattr(inode, cmd, arg);
+            case FS_IOC_GETVERSION when inode.i_sb.s_magic == MagicH.EXT4_SUPER_MAGIC:
+                return put_user(0, arg) != 0 ? -EFAULT : 0;
             case FS_IOC_FIEMAP:
                 return -EOPNOTSUPP;
             case FIDEDUPERANGE:

@@ -35,6 +35,7 @@ internal static class Locks
     internal const int LOCK_EX = 2;
     internal const int LOCK_NB = 4;
     internal const int LOCK_UN = 8;
+    private const int LOCK_MAND = 32;
     internal const int F_RDLCK = 0;
     internal const int F_WRLCK = 1;
     internal const int F_UNLCK = 2;
@@ -43,6 +44,9 @@ internal static class Locks
     [MustCheck]
     internal static int sys_flock(uint fd, int cmd)
     {
+        // Mandatory locks are gone; asking for one is let pass, whatever else is wrong.
+        if ((cmd & LOCK_MAND) != 0)
+            return 0;
         int type = cmd & ~LOCK_NB;
         if (type is not (LOCK_SH or LOCK_EX or LOCK_UN))
             return -EINVAL;

@@ -48,7 +48,7 @@ internal static class Open
             return -EISDIR;
         if (type != S_IFREG)
             return -ENODEV;
-        if (offset > long.MaxValue - len)
+        if (offset > file_inode(@file).i_sb.s_maxbytes - len)
             return -EFBIG;
         return file.f_op.fallocate is { } fallocate ? (int)fallocate(file, mode, offset, len) : -EOPNOTSUPP;
     }

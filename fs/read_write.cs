@@ -39,7 +39,7 @@ internal static unsafe class ReadWrite
                 break;
         }
 
-        if (offset < 0)
+        if (offset < 0 || offset > file_inode(file).i_sb.s_maxbytes)
             return -EINVAL;
         file.f_pos = offset;
         return offset;
@@ -195,10 +195,9 @@ internal static unsafe class ReadWrite
             count = (ulong)(max - pos);
         }
 
-        retval = -EINVAL;
-        if (@in.f_op.splice_read is not { } splice_read || @out.f_op.splice_write is not { } splice_write)
-            goto fput_out;
-        retval = CopyWithin(@in, ref pos, splice_read, @out, ref @out.f_pos, splice_write, count);
+        retval = rw_verify_area(@out.f_pos, count);
+        if (retval == 0)
+            retval = do_splice_direct(@in, ref pos, @out, ref @out.f_pos, count);
 
     fput_out:
         fput(@out);
@@ -213,22 +212,38 @@ internal static unsafe class ReadWrite
     {
         if (flags != 0)
             return -EINVAL;
-        if ((file_in.f_mode & FMODE_READ) == 0 || (file_out.f_mode & FMODE_WRITE) == 0 || (file_out.f_flags & O_APPEND) != 0)
-            return -EBADF;
-        if ((file_inode(file_in).i_mode & S_IFMT) != S_IFREG || (file_inode(file_out).i_mode & S_IFMT) != S_IFREG)
-            return -EINVAL;
-        if (file_inode(file_in).i_sb != file_inode(file_out).i_sb)
-            return -EXDEV;
-        int ret = rw_verify_area(pos_in, len);
+        int ret = generic_copy_file_checks(file_in, pos_in, file_out, pos_out, ref len);
+        if (ret == 0)
+            ret = rw_verify_area(pos_in, len);
         if (ret == 0)
             ret = rw_verify_area(pos_out, len);
         if (ret != 0)
             return ret;
         if (len == 0)
             return 0;
-        if (file_in.f_op.splice_read is not { } splice_read || file_out.f_op.splice_write is not { } splice_write)
+        return do_splice_direct(file_in, ref pos_in, file_out, ref pos_out, Math.Min(len, MAX_RW_COUNT));
+    }
+
+    /// <summary>What may be copied where, and how much of it there is.</summary>
+    private static int generic_copy_file_checks(@file file_in, long pos_in, @file file_out, long pos_out, ref ulong count)
+    {
+        inode inode_in = file_inode(file_in);
+        inode inode_out = file_inode(file_out);
+        if ((inode_in.i_mode & S_IFMT) != S_IFREG || (inode_out.i_mode & S_IFMT) != S_IFREG)
             return -EINVAL;
-        return CopyWithin(file_in, ref pos_in, splice_read, file_out, ref pos_out, splice_write, Math.Min(len, MAX_RW_COUNT));
+        if ((file_in.f_mode & FMODE_READ) == 0 || (file_out.f_mode & FMODE_WRITE) == 0 || (file_out.f_flags & O_APPEND) != 0)
+            return -EBADF;
+        if (inode_in.i_sb != inode_out.i_sb)
+            return -EXDEV;
+        if (unchecked((ulong)pos_in + count) < (ulong)pos_in || unchecked((ulong)pos_out + count) < (ulong)pos_out)
+            return -EOVERFLOW;
+        long left = i_size_read(inode_in) - pos_in;
+        count = left <= 0 ? 0 : Math.Min(count, (ulong)left);
+        if (pos_out >= inode_out.i_sb.s_maxbytes)
+            return -EFBIG;
+        count = Math.Min(count, (ulong)(inode_out.i_sb.s_maxbytes - pos_out));
+        bool overlap = inode_in == inode_out && (ulong)pos_out + count > (ulong)pos_in && (ulong)pos_out < (ulong)pos_in + count;
+        return overlap ? -EINVAL : 0;
     }
 
     [MightSleep]
@@ -250,18 +265,20 @@ internal static unsafe class ReadWrite
         return ret;
     }
 
-    private static nint CopyWithin(
-        @file @in, ref long pos_in, kernel_read_t read, @file @out, ref long pos_out, kernel_write_t write, ulong count)
+    /// <summary>Moves bytes from one file to another by way of a buffer of the kernel. What cannot be read from, or written to, shows when it is tried.</summary>
+    private static nint do_splice_direct(@file @in, ref long pos_in, @file @out, ref long pos_out, ulong count)
     {
+        if ((@out.f_flags & O_APPEND) != 0 || (@in.f_mode & FMODE_LSEEK) == 0)
+            return -EINVAL;
         Span<byte> chunk = stackalloc byte[(int)PAGE_SIZE];
         nint done = 0;
         while ((ulong)done < count)
         {
             long at = pos_in;
-            nint got = read(@in, chunk[..(int)Math.Min((ulong)chunk.Length, count - (ulong)done)], ref at);
+            nint got = @in.f_op.splice_read?.Invoke(@in, chunk[..(int)Math.Min((ulong)chunk.Length, count - (ulong)done)], ref at) ?? -EINVAL;
             if (got <= 0)
                 return done != 0 ? done : got;
-            nint put = write(@out, chunk[..(int)got], ref pos_out);
+            nint put = @out.f_op.splice_write?.Invoke(@out, chunk[..(int)got], ref pos_out) ?? -EINVAL;
             if (put <= 0)
                 return done != 0 ? done : put;
             pos_in += put;
@@ -278,6 +295,8 @@ internal static unsafe class ReadWrite
     // A page at a time through a buffer on the stack: neither the file's memory nor the user's is mapped while the other faults.
     private static nint Chunks(@file file, ulong buf, ulong count, ref long pos, kernel_read_t read)
     {
+        if (count == 0)
+            return read(file, [], ref pos);
         Span<byte> chunk = stackalloc byte[(int)PAGE_SIZE];
         nint done = 0;
         while ((ulong)done < count)
@@ -308,6 +327,8 @@ internal static unsafe class ReadWrite
 
     private static nint WriteChunks(@file file, ulong buf, ulong count, ref long pos, kernel_write_t write)
     {
+        if (count == 0)
+            return write(file, [], ref pos);
         Span<byte> chunk = stackalloc byte[(int)PAGE_SIZE];
         nint done = 0;
         while ((ulong)done < count)

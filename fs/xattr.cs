@@ -157,11 +157,16 @@ internal static unsafe class Xattr
         return Within(name, XATTR_USER_PREFIX) && (inode.i_mode & S_IFMT) is not (S_IFREG or S_IFDIR) ? refused : 0;
     }
 
-    /// <summary>Whether the file system has a handler that takes the name: a prefix with something behind it.</summary>
-    private static bool xattr_resolve_name(inode inode, string name) => inode.i_sb.s_xattr &&
-        ((Within(name, XATTR_SECURITY_PREFIX) && name.Length > XATTR_SECURITY_PREFIX.Length) ||
-        (Within(name, XATTR_TRUSTED_PREFIX) && name.Length > XATTR_TRUSTED_PREFIX.Length) ||
-        (Within(name, XATTR_USER_PREFIX) && name.Length > XATTR_USER_PREFIX.Length));
+    /// <summary>Whether the file system has a handler for the name: 0, -EOPNOTSUPP, or -EINVAL for a prefix with nothing behind it.</summary>
+    private static int xattr_resolve_name(inode inode, string name)
+    {
+        if (!inode.i_sb.s_xattr)
+            return -EOPNOTSUPP;
+        string? prefix = Within(name, XATTR_SECURITY_PREFIX) ? XATTR_SECURITY_PREFIX
+            : Within(name, XATTR_TRUSTED_PREFIX) ? XATTR_TRUSTED_PREFIX
+            : Within(name, XATTR_USER_PREFIX) ? XATTR_USER_PREFIX : null;
+        return prefix is null ? -EOPNOTSUPP : name.Length == prefix.Length ? -EINVAL : 0;
+    }
 
     [MustHoldShared("inode.i_rwsem")]
     private static nint vfs_getxattr(inode inode, string name, out byte[] value)
@@ -170,10 +175,10 @@ internal static unsafe class Xattr
         if (is_posix_acl_xattr(name))
             return inode.i_sb.s_xattr ? -ENODATA : -EOPNOTSUPP;
         int error = xattr_permission(inode, name, write: false);
+        if (error == 0)
+            error = xattr_resolve_name(inode, name);
         if (error != 0)
             return error;
-        if (!xattr_resolve_name(inode, name))
-            return -EOPNOTSUPP;
         if (inode.xattrs is null || !inode.xattrs.TryGetValue(name, out byte[]? found))
             return -ENODATA;
         value = found;
@@ -186,10 +191,10 @@ internal static unsafe class Xattr
         if (value.Length != 0 && name == XATTR_NAME_CAPS && !ValidCapabilities(value))
             return -EINVAL;
         int error = xattr_permission(inode, name, write: true);
+        if (error == 0)
+            error = xattr_resolve_name(inode, name);
         if (error != 0)
             return error;
-        if (!xattr_resolve_name(inode, name))
-            return -EOPNOTSUPP;
         bool exists = inode.xattrs?.ContainsKey(name) == true;
         if (exists && (flags & XATTR_CREATE) != 0)
             return -EEXIST;
@@ -203,10 +208,10 @@ internal static unsafe class Xattr
     private static int vfs_removexattr(inode inode, string name)
     {
         int error = xattr_permission(inode, name, write: true);
+        if (error == 0)
+            error = xattr_resolve_name(inode, name);
         if (error != 0)
             return error;
-        if (!xattr_resolve_name(inode, name))
-            return -EOPNOTSUPP;
         return inode.xattrs?.Remove(name) == true ? 0 : -ENODATA;
     }
 

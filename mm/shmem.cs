@@ -50,6 +50,15 @@ internal static class Shmem
 
     private static readonly inode_operations shmem_inode_operations = new() { setattr = shmem_setattr };
 
+    private enum sgp_type
+    {
+        /// <summary>Contents are wanted.</summary>
+        SGP_CACHE,
+
+        /// <summary>A place is wanted; it stays a hole until somebody writes or maps it.</summary>
+        SGP_FALLOC,
+    }
+
     private static readonly address_space_operations shmem_aops = new() { dirty_folio = noop_dirty_folio };
 
     private static readonly vm_operations_struct shmem_vm_ops = new() { fault = shmem_fault };
@@ -115,23 +124,27 @@ internal static class Shmem
 
     private static void shmem_evict_inode(inode inode) => truncate_inode_pages_final(inode.i_data);
 
-    /// <summary>The locked, uptodate folio at the index, made on demand.</summary>
+    /// <summary>The locked folio at the index, made on demand; uptodate unless only a place for it was asked for.</summary>
     [ErrorPointer]
     [return: ReturnsReference]
     [Acquires("return")]
     [MightSleep]
-    private static folio shmem_get_folio(inode inode, pgoff_t index)
+    private static folio shmem_get_folio(inode inode, pgoff_t index, sgp_type sgp = sgp_type.SGP_CACHE)
     {
         folio folio = filemap_grab_folio(inode.i_mapping, index);
         if (IS_ERR(folio))
             return folio;
         if (folio_test_uptodate(folio))
             return folio;
+        shmem_recalc_inode(inode);
+        if (sgp == sgp_type.SGP_FALLOC)
+            return folio;
         clear_highpage(folio.page);
         folio_mark_uptodate(folio);
-        Interlocked.Add(ref inode.i_blocks, BLOCKS_PER_PAGE);
         return folio;
     }
+
+    private static void shmem_recalc_inode(inode inode) => Volatile.Write(ref inode.i_blocks, inode.i_mapping.nrpages * BLOCKS_PER_PAGE);
 
     [MightSleep]
     private static vm_fault_t shmem_fault(ref vm_fault vmf)
@@ -158,6 +171,9 @@ internal static class Shmem
 
     private static int shmem_mmap(@file file, vm_area_struct vma)
     {
+        // A disk's file system promises synchronous faults only where the disk is memory.
+        if ((vma.vm_flags & VM_SYNC) != 0 && file_inode(file).i_sb.s_magic == MagicH.EXT4_SUPER_MAGIC)
+            return -EOPNOTSUPP;
         uint seals = SHMEM_I(file_inode(file)).seals;
         if ((seals & (Memfd.F_SEAL_WRITE | Memfd.F_SEAL_FUTURE_WRITE)) != 0 && (vma.vm_flags & VM_SHARED) != 0)
         {
@@ -189,7 +205,10 @@ internal static class Shmem
             }
             else
             {
-                memcpy_from_folio(buffer.Slice(done, n), folio, offset);
+                if (folio_test_uptodate(folio))
+                    memcpy_from_folio(buffer.Slice(done, n), folio, offset);
+                else
+                    buffer.Slice(done, n).Clear();
                 folio_unlock(folio);
                 folio_put(folio);
             }
@@ -203,6 +222,8 @@ internal static class Shmem
 
     private static nint shmem_file_write_iter(@file file, ReadOnlySpan<byte> buffer, ref long pos)
     {
+        if (buffer.Length == 0)
+            return 0;
         inode inode = file_inode(file);
         down_write(inode.i_rwsem);
         nint done = 0;
@@ -251,12 +272,21 @@ internal static class Shmem
             return -ENXIO;
         for (ulong index = (ulong)offset >> PAGE_SHIFT; index < ((ulong)size + PAGE_SIZE - 1) >> PAGE_SHIFT; index++)
         {
-            bool data = filemap_range_has_page(inode.i_mapping, (long)(index << PAGE_SHIFT), (long)(index << PAGE_SHIFT));
-            if (data == (whence == SEEK_DATA))
+            if (HasData(inode.i_mapping, index) == (whence == SEEK_DATA))
                 return file.f_pos = Math.Max(offset, (long)(index << PAGE_SHIFT));
         }
 
         return whence == SEEK_DATA ? -ENXIO : file.f_pos = size;
+    }
+
+    private static bool HasData(address_space mapping, pgoff_t index)
+    {
+        folio folio = filemap_get_folio(mapping, index);
+        if (IS_ERR(folio))
+            return false;
+        bool uptodate = folio_test_uptodate(folio);
+        folio_put(folio);
+        return uptodate;
     }
 
     [MightSleep]
@@ -298,7 +328,7 @@ internal static class Shmem
                 goto @out;
             }
 
-            folio folio = shmem_get_folio(inode, index);
+            folio folio = shmem_get_folio(inode, index, sgp_type.SGP_FALLOC);
             if (IS_ERR(folio))
             {
                 error = PTR_ERR(folio);
@@ -319,16 +349,8 @@ internal static class Shmem
     [MustHold("inode.i_rwsem")]
     private static void Punch(inode inode, long offset, long len)
     {
-        ulong before = inode.i_mapping.nrpages;
         truncate_inode_pages_range(inode.i_mapping, offset, offset + len - 1);
-        Unaccount(inode, before);
-    }
-
-    private static void Unaccount(inode inode, ulong before)
-    {
-        ulong after = inode.i_mapping.nrpages;
-        if (after < before)
-            Interlocked.Add(ref inode.i_blocks, unchecked(0 - ((before - after) * BLOCKS_PER_PAGE)));
+        shmem_recalc_inode(inode);
     }
 
     [MustHold("inode.i_rwsem")]
@@ -340,9 +362,8 @@ internal static class Shmem
             uint seals = SHMEM_I(inode).seals;
             if ((attr.ia_size < oldsize && (seals & Memfd.F_SEAL_SHRINK) != 0) || (attr.ia_size > oldsize && (seals & Memfd.F_SEAL_GROW) != 0))
                 return -EPERM;
-            ulong before = inode.i_mapping.nrpages;
             truncate_setsize(inode, attr.ia_size);
-            Unaccount(inode, before);
+            shmem_recalc_inode(inode);
         }
 
         setattr_copy(inode, in attr);

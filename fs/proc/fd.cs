@@ -34,6 +34,13 @@ internal static class Fd
             goto @out;
         }
 
+        if ((flags & O_DIRECTORY) != 0)
+        {
+            // No descriptor here is a directory's.
+            ret = -ENOTDIR;
+            goto @out;
+        }
+
         if ((flags & O_PATH) != 0)
         {
             ret = OpenInode(inode, old.name, (flags & O_CLOEXEC) | O_PATH, new file_operations());
@@ -71,6 +78,10 @@ internal static class Fd
         {
             file_get_write_access(file);
             int error = fops.open!(inode, file);
+            if (error == 0 && (flags & O_DIRECT) != 0 && (file.f_mode & FMODE_CAN_ODIRECT) == 0)
+                error = -EINVAL;
+            if (error == 0 && (flags & O_TRUNC) != 0 && (inode.i_mode & S_IFMT) == S_IFREG)
+                error = do_truncate(inode, 0, ATTR_MTIME | ATTR_CTIME, file);
             if (error != 0)
             {
                 fput(@file);

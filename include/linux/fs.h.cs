@@ -289,6 +289,9 @@ internal sealed partial class @file
     internal uint f_flags;
     internal long f_pos;
 
+    /// <summary>Signal that announces readiness, as F_SETSIG chose it; 0 for SIGIO.</summary>
+    internal int f_owner_signum;
+
     /// <summary>References: descriptors, areas, transient users. 0 is dying.</summary>
     internal long f_ref = 1;
 

@@ -18,6 +18,8 @@ internal static class FcntlH
     internal const uint O_DIRECT = 0x4000;
     internal const uint O_LARGEFILE = 0x8000;
     internal const uint O_NOATIME = 0x40000;
+    internal const uint O_DIRECTORY = 0x10000;
+    internal const uint O_TMPFILE = 0x400000 | O_DIRECTORY;
     internal const uint O_NOFOLLOW = 0x20000;
     internal const uint O_CLOEXEC = 0x80000;
     internal const uint O_PATH = 0x200000;
