@@ -140,12 +140,41 @@ internal sealed class Contract
 {
     internal static readonly Contract Empty = new();
 
+    private readonly ImmutableArray<LockClause> _clauses = ImmutableArray<LockClause>.Empty;
+    private readonly ImmutableArray<ParameterContract> _parameters = ImmutableArray<ParameterContract>.Empty;
+
     /// <summary>The member itself (or its accessors' property) carries at least one attribute of the package.</summary>
     internal bool HasOwn { get; init; }
 
     internal bool Unsafe { get; init; }
 
-    internal ImmutableArray<LockClause> Clauses { get; init; } = ImmutableArray<LockClause>.Empty;
+    internal ImmutableArray<LockClause> Clauses
+    {
+        get => _clauses;
+        init
+        {
+            _clauses = value;
+            foreach (LockClause c in value)
+            {
+                HasCond |= c.IsCond;
+                HasResultCond |= c.IsCond && c.Tweak is not (ClauseTweak.TakenArgument or ClauseTweak.ReentrantTakenArgument);
+                HasAcquire |= c.IsAcquire || c.IsCond;
+                IsOperation |= c.IsAcquire || c.IsRelease || c.IsCond || c.IsAssert;
+            }
+        }
+    }
+
+    /// <summary>Gets a value indicating whether a clause is conditional.</summary>
+    internal bool HasCond { get; private init; }
+
+    /// <summary>Gets a value indicating whether a clause depends on the result.</summary>
+    internal bool HasResultCond { get; private init; }
+
+    /// <summary>Gets a value indicating whether a lock is taken, conditionally or not.</summary>
+    internal bool HasAcquire { get; private init; }
+
+    /// <summary>Gets a value indicating whether a call changes what is held.</summary>
+    internal bool IsOperation { get; private init; }
 
     internal BoundPath? ReturnsLock { get; init; }
 
@@ -169,7 +198,25 @@ internal sealed class Contract
     /// <summary>The <c>put</c> operation of a counted type.</summary>
     internal bool IsPut { get; init; }
 
-    internal ImmutableArray<ParameterContract> Parameters { get; init; } = ImmutableArray<ParameterContract>.Empty;
+    internal ImmutableArray<ParameterContract> Parameters
+    {
+        get => _parameters;
+        init
+        {
+            _parameters = value;
+            foreach (ParameterContract p in value)
+            {
+                HasOutcomeArgument |= p.NotNullWhen is not null;
+                HasDrop |= p.Effect == RefEffect.Drops;
+            }
+        }
+    }
+
+    /// <summary>Gets a value indicating whether the result tells about an <c>out</c> argument.</summary>
+    internal bool HasOutcomeArgument { get; private init; }
+
+    /// <summary>Gets a value indicating whether an argument is dropped.</summary>
+    internal bool HasDrop { get; private init; }
 
     /// <summary>True if nothing here matters to a caller or to the body.</summary>
     internal bool IsEmpty { get; init; } = true;

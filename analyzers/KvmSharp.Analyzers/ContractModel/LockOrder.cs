@@ -16,6 +16,9 @@ internal sealed class LockOrder
 
     internal LockOrder(ContractReader reader) => _reader = reader;
 
+    /// <summary>Gets or sets a value indicating whether an order may be declared anywhere.</summary>
+    internal bool IsDeclared { get; set; } = true;
+
     /// <summary>True if the first lock is declared to be acquired before the second.</summary>
     /// <param name="first">Declaration of a lock.</param>
     /// <param name="second">Declaration of another lock.</param>
@@ -51,6 +54,8 @@ internal sealed class LockOrder
         if (Volatile.Read(ref _after) is { } known)
             return known;
         var graph = new Dictionary<ISymbol, List<ISymbol>>(SymbolEqualityComparer.Default);
+        if (!IsDeclared)
+            return graph;
         Visit(_reader.Compilation.Assembly.GlobalNamespace, graph);
         foreach (IAssemblySymbol a in _reader.Compilation.SourceModule.ReferencedAssemblySymbols)
         {

@@ -31,6 +31,8 @@ internal sealed class AnalysisSession
             || compilation.GetTypesByMetadataName(AttributeInfo.FullName("ContextLock")).Length != 0
             || compilation.GetTypesByMetadataName(AttributeInfo.FullName("RefCounted")).Length != 0;
         _names = InterestingNames.Collect(compilation, external, HasAnnotations, token);
+        _model.Order.IsDeclared = _names.HasOrder;
+        _model.Sleep.DeclaredNames = _names.MaySleep ? null : _names.SleepNames;
     }
 
     internal bool HasAnnotations { get; }

@@ -67,6 +67,15 @@ internal sealed class InterestingNames
     {
     }
 
+    /// <summary>Gets the names of members that are declared to sleep.</summary>
+    internal HashSet<string> SleepNames { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Gets a value indicating whether something is declared to sleep that can be called without being named.</summary>
+    internal bool MaySleep { get; private set; }
+
+    /// <summary>Gets a value indicating whether a lock order may be declared somewhere.</summary>
+    internal bool HasOrder { get; private set; }
+
     /// <summary>Collects the names of a compilation.</summary>
     /// <param name="compilation">The compilation.</param>
     /// <param name="external">External annotations.</param>
@@ -76,6 +85,7 @@ internal sealed class InterestingNames
     internal static InterestingNames Collect(Compilation compilation, ExternalAnnotations external, bool annotated, CancellationToken token)
     {
         var names = new InterestingNames();
+        names.HasOrder = names.MaySleep = !external.IsEmpty;
         foreach (string id in external.Ids)
             names.AddDocumentationId(id);
         if (!annotated)
@@ -176,13 +186,13 @@ internal sealed class InterestingNames
         {
             // An alias may hide a name of ours.
             if (u.Alias is not null)
-                _names.Add(u.Alias.Name.Identifier.ValueText);
+                Alias(u);
         }
 
         foreach (SyntaxNode n in root.DescendantNodes(static n => n is not (BlockSyntax or ArrowExpressionClauseSyntax or EqualsValueClauseSyntax)))
         {
-            if (n is UsingDirectiveSyntax { Alias: { } alias })
-                _names.Add(alias.Name.Identifier.ValueText);
+            if (n is UsingDirectiveSyntax { Alias: not null, Parent: not CompilationUnitSyntax } alias)
+                Alias(alias);
             if (n is not AttributeListSyntax list)
                 continue;
             foreach (AttributeSyntax a in list.Attributes)
@@ -190,9 +200,18 @@ internal sealed class InterestingNames
                 string name = Simple(a.Name);
                 if (!Attributes.Contains(name))
                     continue;
+                HasOrder |= name is "AcquiredBefore" or "AcquiredAfter";
                 Declared(list.Parent, name, a);
             }
         }
+    }
+
+    // An attribute under another name: whatever it stands on cannot be told by its syntax.
+    private void Alias(UsingDirectiveSyntax directive)
+    {
+        _names.Add(directive.Alias!.Name.Identifier.ValueText);
+        if (directive.Name is { } target && Attributes.Contains(Simple(target)))
+            _open = HasOrder = MaySleep = true;
     }
 
     private void Declared(SyntaxNode? node, string attribute, AttributeSyntax a)
@@ -201,9 +220,11 @@ internal sealed class InterestingNames
         {
             case MethodDeclarationSyntax m:
                 Add(m.Identifier.ValueText);
+                Sleeps(attribute, m.Identifier.ValueText);
                 break;
             case PropertyDeclarationSyntax p:
                 Add(p.Identifier.ValueText);
+                Sleeps(attribute, p.Identifier.ValueText);
                 break;
             case EventDeclarationSyntax e:
                 Add(e.Identifier.ValueText);
@@ -224,17 +245,20 @@ internal sealed class InterestingNames
             case ConstructorDeclarationSyntax c:
                 Add(c.Identifier.ValueText);
                 _new = true;
+                MaySleep |= attribute == "MightSleep";
                 break;
             case LocalFunctionStatementSyntax or AnonymousFunctionExpressionSyntax:
                 break;
             case DelegateDeclarationSyntax or OperatorDeclarationSyntax or ConversionOperatorDeclarationSyntax or IndexerDeclarationSyntax:
                 _open = true;
+                MaySleep |= attribute == "MightSleep";
                 break;
             case BaseTypeDeclarationSyntax t:
                 Add(t.Identifier.ValueText);
                 _new = true;
                 _using = true;
                 _open |= attribute is "MustCheck" or "MightSleep";
+                MaySleep |= attribute == "MightSleep";
                 if (attribute == "RefCounted" && a.ArgumentList is { } args)
                 {
                     foreach (AttributeArgumentSyntax arg in args.Arguments)
@@ -248,6 +272,12 @@ internal sealed class InterestingNames
 
                 break;
         }
+    }
+
+    private void Sleeps(string attribute, string name)
+    {
+        if (attribute == "MightSleep")
+            SleepNames.Add(name);
     }
 
     private void Add(string name)
@@ -305,6 +335,7 @@ internal sealed class InterestingNames
                     _new = _using = true;
                     foreach (AttributeInfo a in onType)
                     {
+                        MaySleep |= a.Name == "MightSleep";
                         _open |= a.Name is "MustCheck" or "MightSleep" || t.TypeKind == TypeKind.Delegate;
                         if (a.Name == "RefCounted")
                         {
@@ -318,7 +349,19 @@ internal sealed class InterestingNames
                 continue;
             }
 
-            bool ours = AttributeInfo.Read(s.GetAttributes()) is not null;
+            bool ours = false;
+            if (AttributeInfo.Read(s.GetAttributes()) is { } own)
+            {
+                ours = true;
+                if (own.Exists(static a => a.Name == "MightSleep"))
+                {
+                    SleepNames.Add((s as IMethodSymbol)?.AssociatedSymbol?.Name ?? s.Name);
+                    MaySleep |= s is IMethodSymbol { MethodKind: not MethodKind.Ordinary };
+                }
+
+                HasOrder |= own.Exists(static a => a.Name is "AcquiredBefore" or "AcquiredAfter");
+            }
+
             if (s is IMethodSymbol m)
             {
                 ours |= AttributeInfo.Read(m.GetReturnTypeAttributes()) is not null;

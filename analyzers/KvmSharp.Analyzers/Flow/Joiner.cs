@@ -316,7 +316,7 @@ internal sealed class Joiner
             if (left is null || right is null || Bits.Same(left, right))
                 continue;
             Obj o = _objs[key];
-            Apart by = o.IsLockOutcome ? Apart.ByOutcome : o.IsBoolean ? (o.IsOutcome && !IsNamed(a, o) ? Apart.BySoftFact : Apart.ByBoolean) : Apart.BySoftFact;
+            Apart by = o.IsLockOutcome ? Apart.ByOutcome : o.IsBoolean ? (o.IsOutcome && !a.Names(o) ? Apart.BySoftFact : Apart.ByBoolean) : Apart.BySoftFact;
             if (by > best)
                 best = by;
         }
@@ -333,17 +333,6 @@ internal sealed class Joiner
         if (best == Apart.No && a.Stack is { } sa && b.Stack is { } sb && !ReferenceEquals(sa, sb) && a.Known(sa.Value) is { } p && b.Known(sb.Value) is { } q && p != q)
             return Apart.ByBoolean;
         return best;
-    }
-
-    private static bool IsNamed(World w, Obj o)
-    {
-        foreach (var p in w.Env.ToList())
-        {
-            if (ReferenceEquals(p.Value.Obj, o))
-                return true;
-        }
-
-        return false;
     }
 
     // Rules 2 and 3: a lock of a guard, or an asserted one, that is held on one side only is silently not held.

@@ -62,6 +62,7 @@ internal sealed class Obj
         Site = site;
         Index = index;
         Type = type;
+        IsBoolean = type is { SpecialType: SpecialType.System_Boolean };
     }
 
     internal int Id { get; }
@@ -81,10 +82,34 @@ internal sealed class Obj
     /// <summary>Gets or sets a value indicating whether tests of this result are followed even while no variable holds it.</summary>
     internal bool IsOutcome { get; set; }
 
+    /// <summary>Gets or sets a value indicating whether a path goes through the object.</summary>
+    internal bool IsParent { get; set; }
+
     /// <summary>Gets or sets a value indicating whether the outcome decides about a lock.</summary>
     internal bool IsLockOutcome { get; set; }
 
-    internal bool IsBoolean => Type is { SpecialType: SpecialType.System_Boolean };
+    internal bool IsBoolean { get; }
+
+    /// <summary>Gets or sets the value that is the object.</summary>
+    internal Value? Named { get; set; }
+
+    /// <summary>Gets or sets the value that is the object while nothing names it.</summary>
+    internal Value? Unnamed { get; set; }
+
+    /// <summary>Gets or sets the value that is the location.</summary>
+    internal Value? Place { get; set; }
+
+    /// <summary>Gets or sets the test of the object.</summary>
+    internal Value? Truth { get; set; }
+
+    /// <summary>Gets or sets the test of the object while nothing names it.</summary>
+    internal Value? UnnamedTruth { get; set; }
+
+    /// <summary>Gets or sets the contract of the type, once somebody asked.</summary>
+    internal ContractModel.TypeContract? Contract { get; set; }
+
+    /// <summary>Gets or sets the members of the object that were named so far.</summary>
+    internal MemberLink? Members { get; set; }
 
     internal Obj Root
     {
@@ -122,6 +147,33 @@ internal sealed class Obj
     };
 }
 
+/// <summary>A member that was named through an object, by the symbol as the source has it.</summary>
+internal sealed class MemberLink
+{
+    internal MemberLink(ISymbol symbol, Obj member, MemberLink? next)
+    {
+        Symbol = symbol;
+        Member = member;
+        Next = next;
+    }
+
+    internal ISymbol Symbol { get; }
+
+    internal Obj Member { get; }
+
+    internal MemberLink? Next { get; }
+}
+
+/// <summary>Symbols by identity: within one body the compiler has one object for a local, a parameter or a definition.</summary>
+internal sealed class ByReference : IEqualityComparer<ISymbol>
+{
+    internal static readonly ByReference Instance = new();
+
+    public bool Equals(ISymbol x, ISymbol y) => ReferenceEquals(x, y);
+
+    public int GetHashCode(ISymbol obj) => System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(obj);
+}
+
 /// <summary>Interns the objects of one body.</summary>
 internal sealed class ObjTable
 {
@@ -140,6 +192,10 @@ internal sealed class ObjTable
             o = new Obj(_map.Count + 1, kind, parent, symbol, site, index, type);
             _map.Add(key, o);
             _list.Add(o);
+            if (parent is not null)
+                parent.IsParent = true;
+            if (index is not null)
+                index.IsParent = true;
         }
 
         return o;

@@ -10,13 +10,17 @@ internal static class Renamer
 {
     internal static void Rename(Walker walker, World w, Obj o, ref Obj? old)
     {
-        foreach (var p in w.Env.ToList())
+        // What was never the root of a path can only be met by itself.
+        if (o.IsParent || w.Names(o))
         {
-            if (p.Value.Obj is { } v && v.Contains(o))
-                w.Env = w.Env.Set(p.Key, p.Value.WithObj(Rebase(walker, v, o, ref old)));
-            Obj location = walker.Objs[p.Key];
-            if (location.Kind is not (ObjKind.Local or ObjKind.Parameter) && location.Contains(o))
-                w.Env = w.Env.Remove(p.Key);
+            foreach (var p in w.Env.ToList())
+            {
+                if (p.Value.Obj is { } v && v.Contains(o))
+                    w.Env = w.Env.Set(p.Key, p.Value.WithObj(Rebase(walker, v, o, ref old)));
+                Obj location = walker.Objs[p.Key];
+                if (location.Kind is not (ObjKind.Local or ObjKind.Parameter) && location.Contains(o))
+                    w.Env = w.Env.Remove(p.Key);
+            }
         }
 
         w.Locks = Keys(walker, w.Locks, o, ref old);
@@ -31,7 +35,7 @@ internal static class Renamer
     private static IntMap<T> Keys<T>(Walker walker, IntMap<T> map, Obj o, ref Obj? old)
         where T : class
     {
-        if (map.IsEmpty)
+        if (map.IsEmpty || (!o.IsParent && map[o.Id] is null))
             return map;
         foreach (var p in map.ToList())
         {

@@ -95,17 +95,28 @@ internal sealed class Value
     /// <summary>Gets what an <c>await</c> of this value acquires.</summary>
     internal PendingAcquire? Pending { get; private set; }
 
-    internal static Value Of(Obj obj, bool unstable = false) => new() { Kind = ValueKind.Obj, Obj = obj, Unstable = unstable };
+    internal static Value Of(Obj obj, bool unstable = false) => unstable
+        ? obj.Unnamed ??= new() { Kind = ValueKind.Obj, Obj = obj, Unstable = true }
+        : obj.Named ??= new() { Kind = ValueKind.Obj, Obj = obj };
 
     /// <summary>A location and nothing else.</summary>
     /// <param name="location">The location.</param>
     /// <param name="unstable">Whether nothing names it.</param>
     /// <returns>The value.</returns>
-    internal static Value At(Obj? location, bool unstable = false) => new() { Location = location, Unstable = unstable };
+    internal static Value At(Obj? location, bool unstable = false) => location is null || unstable
+        ? new() { Location = location, Unstable = unstable }
+        : location.Place ??= new() { Location = location };
 
     internal static Value Bool(bool b) => b ? True : False;
 
-    internal static Value Testing(TestKind test, Obj obj, bool negated, bool unstable) => new()
+    internal static Value Testing(TestKind test, Obj obj, bool negated, bool unstable)
+    {
+        if (test == TestKind.Truth && !negated)
+            return unstable ? obj.UnnamedTruth ??= NewTest(test, obj, false, true) : obj.Truth ??= NewTest(test, obj, false, false);
+        return NewTest(test, obj, negated, unstable);
+    }
+
+    private static Value NewTest(TestKind test, Obj obj, bool negated, bool unstable) => new()
     {
         Kind = ValueKind.Test,
         Test = test,
@@ -135,6 +146,8 @@ internal sealed class Value
     {
         if (!Unstable)
             return this;
+        if (IsPlain)
+            return Kind == ValueKind.Obj ? Of(Obj!) : Testing(Test, Obj!, Flag, false);
         Value v = Clone();
         v.Unstable = false;
         return v;
@@ -144,6 +157,8 @@ internal sealed class Value
     {
         if (Unstable)
             return this;
+        if (IsPlain)
+            return Kind == ValueKind.Obj ? Of(Obj!, unstable: true) : Testing(Test, Obj!, Flag, true);
         Value v = Clone();
         v.Unstable = true;
         return v;
@@ -171,6 +186,8 @@ internal sealed class Value
     {
         if (ReferenceEquals(location, Location))
             return this;
+        if (location is null && Kind == ValueKind.Obj && Errno is null && Guard is null && Alias is null && Pending is null)
+            return Of(Obj!, Unstable);
         Value v = Clone();
         v.Location = location;
         return v;
@@ -200,6 +217,9 @@ internal sealed class Value
         v.Obj = obj;
         return v;
     }
+
+    // An object or a test and nothing else: such values exist once for each object.
+    private bool IsPlain => Kind is ValueKind.Obj or ValueKind.Test && Errno is null && Guard is null && Alias is null && Location is null && Pending is null;
 
     // Copied field by field: this runs for every name a body reads, and the runtime's own clone is slow.
     private Value Clone() => new()
@@ -265,6 +285,9 @@ internal sealed class CallSite
     internal IOperation Operation { get; }
 
     internal SyntaxNode Syntax { get; }
+
+    /// <summary>Gets or sets a value indicating whether the call leaves every folio unpublished, once somebody asked.</summary>
+    internal bool? KeepsAllPrivate { get; set; }
 
     internal string Name => Method.MethodKind switch
     {

@@ -404,13 +404,13 @@ internal sealed partial class Walker
             result = Produce(ObjKind.Result, (site.Operation.Syntax, "call", site.Method.MethodKind), type);
         if (result is not null)
         {
-            if (site.Contract.Clauses.Any(static c => c.IsCond && c.Tweak is not (ClauseTweak.TakenArgument or ClauseTweak.ReentrantTakenArgument)))
+            if (site.Contract.HasResultCond)
                 result.IsLockOutcome = true;
-            result.IsOutcome |= site.Contract.MustCheck || site.Contract.Parameters.Any(static p => p.NotNullWhen is not null);
+            result.IsOutcome |= site.Contract.MustCheck || site.Contract.HasOutcomeArgument;
         }
 
         RebindByRef(site, operands, arguments, result);
-        bool deferred = task && created is null && site.Contract.Clauses.Any(static c => c.IsAcquire || c.IsCond);
+        bool deferred = task && created is null && site.Contract.HasAcquire;
         Locks.Effects(site, operands, result, deferred);
         References.Result(site, operands, result, created);
         DirectMap.Result(site, operands, result);
@@ -510,10 +510,7 @@ internal sealed partial class Walker
         {
             foreach (World w in _s.Worlds)
             {
-                bool named = false;
-                foreach (var e in w.Env.ToList())
-                    named |= ReferenceEquals(e.Value.Obj, o);
-                if (!named)
+                if (!w.Names(o))
                     w.Facts = w.Facts.Remove(o.Id);
             }
         }

@@ -14,8 +14,21 @@ internal sealed partial class Walker
     {
         if (!Reachable)
             return (new FlowState(), new FlowState());
+        OperationKind kind = op.Kind;
+        if (kind is OperationKind.Invocation or OperationKind.PropertyReference)
+        {
+            Eval(op);
+            return SplitTop();
+        }
+
         if (op.ConstantValue is { HasValue: true, Value: bool constant })
             return constant ? (_s, new FlowState()) : (new FlowState(), _s);
+        if (kind == OperationKind.Binary && ((IBinaryOperation)op).OperatorKind is not (BinaryOperatorKind.ConditionalAnd or BinaryOperatorKind.ConditionalOr))
+        {
+            Eval(op);
+            return SplitTop();
+        }
+
         switch (op)
         {
             case IParenthesizedOperation p:

@@ -42,9 +42,9 @@ internal sealed partial class Walker
     }
 
     private static bool Unchanged(World a, World b)
-        => ReferenceEquals(a.Env, b.Env) && ReferenceEquals(a.Locks, b.Locks) && ReferenceEquals(a.Refs, b.Refs) && ReferenceEquals(a.Facts, b.Facts)
-            && ReferenceEquals(a.Guards, b.Guards) && ReferenceEquals(a.Errors, b.Errors) && ReferenceEquals(a.Maps, b.Maps)
-            && ReferenceEquals(a.Published, b.Published) && ReferenceEquals(a.Unread, b.Unread);
+        => a.Env.IsSame(b.Env) && a.Locks.IsSame(b.Locks) && a.Refs.IsSame(b.Refs) && a.Facts.IsSame(b.Facts)
+            && a.Guards.IsSame(b.Guards) && a.Errors.IsSame(b.Errors) && a.Maps.IsSame(b.Maps)
+            && a.Published.IsSame(b.Published) && a.Unread.IsSame(b.Unread);
 
     /// <summary>Runs a body, then the cleanup once for each way out of it.</summary>
     private void Protected(Action body, Action cleanup)

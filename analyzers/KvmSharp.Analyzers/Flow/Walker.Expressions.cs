@@ -17,13 +17,26 @@ internal sealed partial class Walker
 {
     private readonly Stack<Obj> _implicit = new();
 
-    internal Obj LocalObj(ILocalSymbol local) => Objs.Get(ObjKind.Local, symbol: local, type: local.Type);
+    internal Obj LocalObj(ILocalSymbol local)
+    {
+        if (!_variables.TryGetValue(local, out Obj? o))
+        {
+            o = Objs.Get(ObjKind.Local, symbol: local, type: local.Type);
+            _variables.Add(local, o);
+        }
+
+        return o;
+    }
 
     internal Obj ParameterObj(IParameterSymbol p)
     {
-        if (IsCaptured(p))
-            return MemberOf(This(), p);
-        return Objs.Get(ObjKind.Parameter, symbol: p, type: p.Type);
+        if (!_variables.TryGetValue(p, out Obj? o))
+        {
+            o = IsCaptured(p) ? MemberOf(This(), p) : Objs.Get(ObjKind.Parameter, symbol: p, type: p.Type);
+            _variables.Add(p, o);
+        }
+
+        return o;
     }
 
     internal bool IsCaptured(IParameterSymbol p)
@@ -34,7 +47,14 @@ internal sealed partial class Walker
     {
         if (!Reachable)
             return;
-        if (op.ConstantValue is { HasValue: true } constant && op is not IFieldReferenceOperation and not IInterpolatedStringOperation)
+        OperationKind kind = op.Kind;
+        if (kind is OperationKind.Literal && op.Type is { SpecialType: >= SpecialType.System_Char and <= SpecialType.System_String })
+        {
+            _s.Push(Value.None);
+            return;
+        }
+
+        if (kind is not (OperationKind.FieldReference or OperationKind.Invocation or OperationKind.InterpolatedString) && op.ConstantValue is { HasValue: true } constant)
         {
             _s.Push(constant.Value switch
             {
@@ -45,155 +65,156 @@ internal sealed partial class Walker
             return;
         }
 
-        switch (op)
+        switch (kind)
         {
-            case IParenthesizedOperation p:
-                Eval(p.Operand);
+            case OperationKind.Parenthesized:
+                Eval(((IParenthesizedOperation)op).Operand);
                 break;
-            case IPropertyReferenceOperation { Instance: { } tested } p when PropertyTest(p) is { } test:
-                Eval(tested);
-                foreach (World w in _s.Worlds)
-                {
-                    Value v = w.Pop();
-                    w.Push(v.Kind == ValueKind.Obj ? Value.Testing(test.Kind, v.Obj!, test.Negated, v.Unstable) : v.Kind == ValueKind.Null ? Value.Bool(test.Negated) : Value.None);
-                }
-
+            case OperationKind.PropertyReference:
+                if (((IPropertyReferenceOperation)op).Instance is { } tested && PropertyTest((IPropertyReferenceOperation)op) is { } test)
+                    EvalPropertyTest(tested, test.Kind, test.Negated);
+                else
+                    EvalRead(op);
                 break;
-            case ILocalReferenceOperation or IParameterReferenceOperation or IFieldReferenceOperation or IArrayElementReferenceOperation or IPropertyReferenceOperation:
+            case OperationKind.LocalReference or OperationKind.ParameterReference or OperationKind.FieldReference or OperationKind.ArrayElementReference:
                 EvalRead(op);
                 break;
-            case IInstanceReferenceOperation i:
-                EvalInstance(i);
+            case OperationKind.InstanceReference:
+                EvalInstance((IInstanceReferenceOperation)op);
                 break;
-            case IInvocationOperation i:
-                Invocation(i);
+            case OperationKind.Invocation:
+                Invocation((IInvocationOperation)op);
                 break;
-            case IObjectCreationOperation c:
-                Creation(c);
+            case OperationKind.ObjectCreation:
+                Creation((IObjectCreationOperation)op);
                 break;
-            case IDelegateCreationOperation d:
-                DelegateCreation(d);
+            case OperationKind.DelegateCreation:
+                DelegateCreation((IDelegateCreationOperation)op);
                 break;
-            case IAnonymousFunctionOperation f:
-                LambdaCreated(f, null, immediate: false);
+            case OperationKind.AnonymousFunction:
+                LambdaCreated((IAnonymousFunctionOperation)op, null, immediate: false);
                 _s.Push(Value.None);
                 break;
-            case ISimpleAssignmentOperation a:
-                SimpleAssignment(a);
+            case OperationKind.SimpleAssignment:
+                SimpleAssignment((ISimpleAssignmentOperation)op);
                 break;
-            case ICompoundAssignmentOperation a:
-                Compound(a.Target, a.Value, a.OperatorMethod, a);
+            case OperationKind.CompoundAssignment:
+                var compound = (ICompoundAssignmentOperation)op;
+                Compound(compound.Target, compound.Value, compound.OperatorMethod, compound);
                 break;
-            case IIncrementOrDecrementOperation i:
-                Compound(i.Target, null, i.OperatorMethod, i);
+            case OperationKind.Increment or OperationKind.Decrement:
+                var step = (IIncrementOrDecrementOperation)op;
+                Compound(step.Target, null, step.OperatorMethod, step);
                 break;
-            case ICoalesceAssignmentOperation c:
-                CoalesceAssignment(c);
+            case OperationKind.CoalesceAssignment:
+                CoalesceAssignment((ICoalesceAssignmentOperation)op);
                 break;
-            case IDeconstructionAssignmentOperation d:
-                Deconstruction(d);
+            case OperationKind.DeconstructionAssignment:
+                Deconstruction((IDeconstructionAssignmentOperation)op);
                 break;
-            case IConversionOperation c:
-                Conversion(c);
+            case OperationKind.Conversion:
+                Conversion((IConversionOperation)op);
                 break;
-            case IUnaryOperation u:
-                Unary(u);
+            case OperationKind.Unary:
+                Unary((IUnaryOperation)op);
                 break;
-            case IBinaryOperation b:
-                Binary(b);
+            case OperationKind.Binary:
+                Binary((IBinaryOperation)op);
                 break;
-            case IConditionalOperation { WhenFalse: not null } c:
-                ConditionalValue(c);
+            case OperationKind.Conditional when ((IConditionalOperation)op).WhenFalse is not null:
+                ConditionalValue((IConditionalOperation)op);
                 break;
-            case ICoalesceOperation c:
-                Coalesce(c);
+            case OperationKind.Coalesce:
+                Coalesce((ICoalesceOperation)op);
                 break;
-            case IConditionalAccessOperation c:
-                ConditionalAccess(c);
+            case OperationKind.ConditionalAccess:
+                ConditionalAccess((IConditionalAccessOperation)op);
                 break;
-            case IConditionalAccessInstanceOperation:
+            case OperationKind.ConditionalAccessInstance:
                 PushTemp(ConditionalInstance(op));
                 break;
-            case ISwitchExpressionOperation s:
-                SwitchExpression(s);
+            case OperationKind.SwitchExpression:
+                SwitchExpression((ISwitchExpressionOperation)op);
                 break;
-            case IIsPatternOperation p:
-                PushCondition(p);
+            case OperationKind.IsPattern:
+                PushCondition(op);
                 break;
-            case IIsTypeOperation t:
-                Eval(t.ValueOperand);
-                foreach (World w in _s.Worlds)
-                    w.Push(NotNullOnlyIfTrue(w.Pop()));
-                break;
-            case IAwaitOperation a:
-                Await(a);
-                break;
-            case IThrowOperation t:
-                Throw(t);
-                break;
-            case INameOfOperation or ITypeOfOperation or ISizeOfOperation or IOmittedArgumentOperation or IDiscardOperation:
-                _s.Push(op is ITypeOfOperation to ? Value.Of(Objs.Get(ObjKind.TypeOf, symbol: to.TypeOperand, type: to.TypeOperand)) : Value.None);
-                break;
-            case IDefaultValueOperation d:
-                _s.Push(IsHandleLike(d.Type, Contracts) ? Value.Null : Value.None);
-                break;
-            case ITupleOperation t:
-                foreach (IOperation e in t.Elements)
-                {
-                    Eval(e);
-                    References.Escapes(t);
-                    Publish();
-                    _s.Drop();
-                }
-
+            case OperationKind.IsType:
+                EvalDrop(((IIsTypeOperation)op).ValueOperand);
                 _s.Push(Value.None);
                 break;
-            case IAnonymousObjectCreationOperation a:
-                foreach (IOperation e in a.Initializers)
-                {
-                    Eval(e is IAssignmentOperation s ? s.Value : e);
-                    References.Escapes(a);
-                    Publish();
-                    _s.Drop();
-                }
-
+            case OperationKind.Await:
+                Await((IAwaitOperation)op);
+                break;
+            case OperationKind.Throw:
+                Throw((IThrowOperation)op);
+                break;
+            case OperationKind.TypeOf:
+                ITypeSymbol operand = ((ITypeOfOperation)op).TypeOperand;
+                _s.Push(Value.Of(Objs.Get(ObjKind.TypeOf, symbol: operand, type: operand)));
+                break;
+            case OperationKind.NameOf or OperationKind.SizeOf or OperationKind.OmittedArgument or OperationKind.Discard:
                 _s.Push(Value.None);
                 break;
-            case IArrayCreationOperation a:
-                ArrayCreation(a);
+            case OperationKind.DefaultValue:
+                _s.Push(IsHandleLike(op.Type, Contracts) ? Value.Null : Value.None);
                 break;
-            case IAddressOfOperation a:
-                Locate(a.Reference, AccessKind.Write);
-                CheckOwn(a.Reference, AccessKind.Write);
+            case OperationKind.Tuple:
+                foreach (IOperation e in ((ITupleOperation)op).Elements)
+                    EvalEscaping(e, op);
+                _s.Push(Value.None);
+                break;
+            case OperationKind.AnonymousObjectCreation:
+                foreach (IOperation e in ((IAnonymousObjectCreationOperation)op).Initializers)
+                    EvalEscaping(e is IAssignmentOperation s ? s.Value : e, op);
+                _s.Push(Value.None);
+                break;
+            case OperationKind.ArrayCreation:
+                ArrayCreation((IArrayCreationOperation)op);
+                break;
+            case OperationKind.AddressOf:
+                IOperation reference = ((IAddressOfOperation)op).Reference;
+                Locate(reference, AccessKind.Write);
+                CheckOwn(reference, AccessKind.Write);
                 _s.Drop();
                 _s.Push(Value.None);
                 break;
-            case IWithOperation w:
-                With(w);
+            case OperationKind.With:
+                With((IWithOperation)op);
                 break;
-            case IDeclarationExpressionOperation d:
-                Eval(d.Expression);
+            case OperationKind.DeclarationExpression:
+                Eval(((IDeclarationExpressionOperation)op).Expression);
                 break;
-            case IEventReferenceOperation e:
-                if (e.Instance is not null)
-                    EvalDrop(e.Instance);
+            case OperationKind.EventReference or OperationKind.MethodReference:
+                if (((IMemberReferenceOperation)op).Instance is { } receiver)
+                    EvalDrop(receiver);
                 _s.Push(Value.None);
                 break;
-            case IEventAssignmentOperation e:
-                EventAssignment(e);
-                break;
-            case IMethodReferenceOperation m:
-                if (m.Instance is not null)
-                    EvalDrop(m.Instance);
-                _s.Push(Value.None);
+            case OperationKind.EventAssignment:
+                EventAssignment((IEventAssignmentOperation)op);
                 break;
             default:
                 Generic(op);
                 break;
         }
+    }
 
-        if (!Reachable)
-            return;
+    private void EvalPropertyTest(IOperation tested, TestKind kind, bool negated)
+    {
+        Eval(tested);
+        foreach (World w in _s.Worlds)
+        {
+            Value v = w.Pop();
+            w.Push(v.Kind == ValueKind.Obj ? Value.Testing(kind, v.Obj!, negated, v.Unstable) : v.Kind == ValueKind.Null ? Value.Bool(negated) : Value.None);
+        }
+    }
+
+    private void EvalEscaping(IOperation value, IOperation into)
+    {
+        Eval(value);
+        References.Escapes(into);
+        Publish();
+        _s.Drop();
     }
 
     internal void EvalDrop(IOperation op)
@@ -211,8 +232,6 @@ internal sealed partial class Walker
             return (TestKind.Truth, true);
         return null;
     }
-
-    private static Value NotNullOnlyIfTrue(Value v) => Value.None;
 
     private void PushTemp(Obj temp)
     {
@@ -293,26 +312,27 @@ internal sealed partial class Walker
     {
         if (!Reachable)
             return;
-        switch (op)
+        switch (op.Kind)
         {
-            case IParenthesizedOperation p:
-                Locate(p.Operand, access);
+            case OperationKind.Parenthesized:
+                Locate(((IParenthesizedOperation)op).Operand, access);
                 break;
-            case ILocalReferenceOperation l:
+            case OperationKind.LocalReference:
+                ILocalSymbol variable = ((ILocalReferenceOperation)op).Local;
+                Obj place = LocalObj(variable);
+                bool byRef = variable.RefKind != RefKind.None;
                 foreach (World w in _s.Worlds)
-                {
-                    Value content = w.Read(LocalObj(l.Local));
-                    w.Push(Value.At(LocalObj(l.Local)).WithAlias(l.Local.RefKind != RefKind.None ? content.Alias : null));
-                }
+                    w.Push(byRef ? Value.At(place).WithAlias(w.Read(place).Alias) : Value.At(place));
 
                 break;
-            case IDeclarationExpressionOperation { Expression: ILocalReferenceOperation dl }:
+            case OperationKind.DeclarationExpression when op is IDeclarationExpressionOperation { Expression: ILocalReferenceOperation dl }:
                 _s.Push(Value.At(LocalObj(dl.Local)));
                 break;
-            case IParameterReferenceOperation p:
-                _s.Push(Value.At(ParameterObj(p.Parameter)));
+            case OperationKind.ParameterReference:
+                _s.Push(Value.At(ParameterObj(((IParameterReferenceOperation)op).Parameter)));
                 break;
-            case IFieldReferenceOperation f:
+            case OperationKind.FieldReference:
+                var f = (IFieldReferenceOperation)op;
                 if (f.Field.IsStatic || f.Instance is null)
                 {
                     _s.Push(Value.At(StaticOf(f.Field)));
@@ -322,10 +342,11 @@ internal sealed partial class Walker
                 EvalOwner(f.Instance, f.Field.ContainingType, access);
                 ToMember(f.Field, f);
                 break;
-            case IPropertyReferenceOperation p:
-                LocateProperty(p, access);
+            case OperationKind.PropertyReference:
+                LocateProperty((IPropertyReferenceOperation)op, access);
                 break;
-            case IEventReferenceOperation e:
+            case OperationKind.EventReference:
+                var e = (IEventReferenceOperation)op;
                 if (e.Instance is null)
                 {
                     _s.Push(Value.At(StaticOf(e.Event)));
@@ -335,16 +356,17 @@ internal sealed partial class Walker
                 Eval(e.Instance);
                 ToMember(e.Event, e);
                 break;
-            case IArrayElementReferenceOperation a:
+            case OperationKind.ArrayElementReference:
+                var a = (IArrayElementReferenceOperation)op;
                 EvalOwner(a.ArrayReference, null, access);
                 ThrowPointFor(a);
                 ToElement(a.Indices);
                 break;
-            case IDiscardOperation:
+            case OperationKind.Discard:
                 _s.Push(Value.None);
                 break;
-            case IInstanceReferenceOperation i:
-                EvalInstance(i);
+            case OperationKind.InstanceReference:
+                EvalInstance((IInstanceReferenceOperation)op);
                 foreach (World w in _s.Worlds)
                 {
                     Value v = w.Pop();
@@ -352,24 +374,24 @@ internal sealed partial class Walker
                 }
 
                 break;
-            case ITupleOperation t:
-                foreach (IOperation e in t.Elements)
+            case OperationKind.Tuple:
+                foreach (IOperation element in ((ITupleOperation)op).Elements)
                 {
-                    Locate(e, access);
+                    Locate(element, access);
                     _s.Drop();
                 }
 
                 _s.Push(Value.None);
                 break;
-            case IConditionalOperation { IsRef: true, WhenFalse: not null } c:
+            case OperationKind.Conditional when op is IConditionalOperation { IsRef: true, WhenFalse: not null } c:
                 EvalDrop(c.Condition);
                 Locate(c.WhenTrue, access);
                 CheckOwn(c.WhenTrue, access);
                 _s.Drop();
                 Locate(c.WhenFalse!, access);
                 break;
-            case ISimpleAssignmentOperation { IsRef: true } a:
-                EvalDrop(a);
+            case OperationKind.SimpleAssignment when ((ISimpleAssignmentOperation)op).IsRef:
+                EvalDrop(op);
                 _s.Push(Value.None);
                 break;
             default:
@@ -442,13 +464,13 @@ internal sealed partial class Walker
 
     private static bool IsBooleanVariable(Obj o) => o.IsBoolean && o.Kind is ObjKind.Local or ObjKind.Parameter && o.IsBoolean;
 
-    internal static ISymbol? MemberSymbol(IOperation op) => op switch
+    internal static ISymbol? MemberSymbol(IOperation op) => op.Kind switch
     {
-        IParenthesizedOperation p => MemberSymbol(p.Operand),
-        IFieldReferenceOperation f => f.Field,
-        IPropertyReferenceOperation p => p.Property,
-        IParameterReferenceOperation p => p.Parameter,
-        IEventReferenceOperation e => e.Event,
+        OperationKind.Parenthesized => MemberSymbol(((IParenthesizedOperation)op).Operand),
+        OperationKind.FieldReference => ((IFieldReferenceOperation)op).Field,
+        OperationKind.PropertyReference => ((IPropertyReferenceOperation)op).Property,
+        OperationKind.ParameterReference => ((IParameterReferenceOperation)op).Parameter,
+        OperationKind.EventReference => ((IEventReferenceOperation)op).Event,
         _ => null,
     };
 
@@ -631,7 +653,7 @@ internal sealed partial class Walker
             return;
         }
 
-        bool outcome = get.MustCheck || get.Clauses.Any(static c => c.IsCond) || get.ReturnsReference || get.ErrorPointer;
+        bool outcome = get.MustCheck || get.HasCond || get.ReturnsReference || get.ErrorPointer;
         if (outcome)
         {
             // The accessor call has pushed its result over the location.
@@ -674,7 +696,7 @@ internal sealed partial class Walker
         }
 
         var site = new CallSite(m, c, p, p.Syntax);
-        bool outcome = !isSet && (c.MustCheck || c.Clauses.Any(static x => x.IsCond) || c.ReturnsReference || c.ErrorPointer);
+        bool outcome = !isSet && (c.MustCheck || c.HasCond || c.ReturnsReference || c.ErrorPointer);
         ApplyCall(site, operands, null, isSet ? false : outcome && c.ReturnsLock is null);
     }
 
@@ -809,10 +831,7 @@ internal sealed partial class Walker
             {
                 if (w.Facts[o.Id] is null)
                     continue;
-                bool named = false;
-                foreach (var e in w.Env.ToList())
-                    named |= ReferenceEquals(e.Value.Obj, o);
-                if (!named)
+                if (!w.Names(o))
                     w.Facts = w.Facts.Remove(o.Id);
             }
         }

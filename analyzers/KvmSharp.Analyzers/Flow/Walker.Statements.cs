@@ -20,7 +20,7 @@ internal sealed partial class Walker
         if (!Reachable && !MayContainLabel(op))
             return;
         SyntaxNode outer = _statement;
-        if (op is not IBlockOperation)
+        if (op.Kind != OperationKind.Block)
             _statement = EnclosingStatement(op);
         StmtCore(op);
         _statement = outer;
@@ -51,26 +51,70 @@ internal sealed partial class Walker
 
     private void StmtCore(IOperation op)
     {
-        switch (op)
+        switch (op.Kind)
         {
-            case IBlockOperation block:
-                Block(block);
+            case OperationKind.Block:
+                Block((IBlockOperation)op);
                 break;
-            case IExpressionStatementOperation e:
-                ExpressionStatement(e);
+            case OperationKind.ExpressionStatement:
+                ExpressionStatement((IExpressionStatementOperation)op);
                 break;
-            case IVariableDeclarationGroupOperation group:
-                foreach (IVariableDeclarationOperation d in group.Declarations)
+            case OperationKind.VariableDeclarationGroup:
+                foreach (IVariableDeclarationOperation d in ((IVariableDeclarationGroupOperation)op).Declarations)
                     Declaration(d);
                 EndExpression();
                 break;
-            case IVariableDeclarationOperation d:
-                Declaration(d);
+            case OperationKind.VariableDeclaration:
+                Declaration((IVariableDeclarationOperation)op);
                 EndExpression();
                 break;
-            case IConditionalOperation c:
-                If(c);
+            case OperationKind.Conditional:
+                If((IConditionalOperation)op);
                 break;
+            case OperationKind.Loop:
+                Loop((ILoopOperation)op);
+                break;
+            case OperationKind.Switch:
+                Switch((ISwitchOperation)op);
+                break;
+            case OperationKind.Return or OperationKind.YieldReturn or OperationKind.YieldBreak:
+                Return((IReturnOperation)op);
+                break;
+            case OperationKind.Throw:
+                Throw((IThrowOperation)op);
+                break;
+            case OperationKind.Branch:
+                if (Reachable)
+                    _pending.Add(new Jump(JumpKind.Branch, ((IBranchOperation)op).Target, _s, op.Syntax, op));
+                _s = new FlowState();
+                break;
+            case OperationKind.Try:
+                Try((ITryOperation)op);
+                break;
+            case OperationKind.Lock:
+                LockStatement((ILockOperation)op);
+                break;
+            case OperationKind.Using:
+                UsingStatement((IUsingOperation)op);
+                break;
+            case OperationKind.UsingDeclaration:
+                UsingRest((IUsingDeclarationOperation)op, ImmutableArray<IOperation>.Empty, 0);
+                break;
+            case OperationKind.Labeled:
+                Labeled(ImmutableArray.Create(op), 0);
+                break;
+            case OperationKind.LocalFunction or OperationKind.Empty or OperationKind.Stop or OperationKind.End:
+                break;
+            default:
+                FixedOrOther(op);
+                break;
+        }
+    }
+
+    private void Loop(ILoopOperation op)
+    {
+        switch (op)
+        {
             case IWhileLoopOperation w:
                 While(w);
                 break;
@@ -79,37 +123,6 @@ internal sealed partial class Walker
                 break;
             case IForEachLoopOperation f:
                 ForEach(f);
-                break;
-            case ISwitchOperation s:
-                Switch(s);
-                break;
-            case IReturnOperation r:
-                Return(r);
-                break;
-            case IThrowOperation t:
-                Throw(t);
-                break;
-            case IBranchOperation b:
-                if (Reachable)
-                    _pending.Add(new Jump(JumpKind.Branch, b.Target, _s, b.Syntax, b));
-                _s = new FlowState();
-                break;
-            case ITryOperation t:
-                Try(t);
-                break;
-            case ILockOperation l:
-                LockStatement(l);
-                break;
-            case IUsingOperation u:
-                UsingStatement(u);
-                break;
-            case IUsingDeclarationOperation u:
-                UsingRest(u, ImmutableArray<IOperation>.Empty, 0);
-                break;
-            case ILabeledOperation l:
-                Labeled(ImmutableArray.Create<IOperation>(l), 0);
-                break;
-            case ILocalFunctionOperation or IEmptyOperation or IStopOperation or IEndOperation:
                 break;
             default:
                 FixedOrOther(op);
@@ -168,14 +181,16 @@ internal sealed partial class Walker
     {
         for (int i = start; i < ops.Length; i++)
         {
-            if (ops[i] is ILabeledOperation)
+            OperationKind kind = ops[i].Kind;
+            if (kind == OperationKind.Labeled)
             {
                 Labeled(ops, i);
                 return;
             }
 
-            if (ops[i] is IUsingDeclarationOperation u)
+            if (kind == OperationKind.UsingDeclaration)
             {
+                var u = (IUsingDeclarationOperation)ops[i];
                 if (Reachable)
                 {
                     UsingRest(u, ops, i + 1);

@@ -26,12 +26,16 @@ internal sealed partial class Walker
     private readonly List<Diagnostic> _diagnostics = new();
     private readonly List<Diagnostic> _sticky = new();
     private readonly HashSet<(string, Location, string)> _reported = new();
+    private readonly Dictionary<ISymbol, Obj> _variables = new(ByReference.Instance);
+    private readonly Dictionary<ISymbol, Obj> _statics = new(ByReference.Instance);
     private readonly CancellationToken _token;
     private readonly int _budget;
     private FlowState _s = new();
     private TryFrame? _try;
     private SyntaxNode _statement;
     private int _visits;
+    private Obj? _this;
+    private Obj? _any;
 
     internal Walker(CompilationModel model, AnalyzerSettings settings, SemanticModel semantics, IOperation body, CancellationToken token, int size)
     {
@@ -144,6 +148,13 @@ internal sealed partial class Walker
 
     internal Obj MemberOf(Obj parent, ISymbol member)
     {
+        int seen = 0;
+        for (MemberLink? l = parent.Members; l is not null && seen < 32; l = l.Next, seen++)
+        {
+            if (ReferenceEquals(l.Symbol, member))
+                return l.Member;
+        }
+
         ISymbol canonical = Contracts.Canonical(member);
         ITypeSymbol? type = member switch
         {
@@ -154,11 +165,15 @@ internal sealed partial class Walker
             IEventSymbol e => e.Type,
             _ => null,
         };
-        return Objs.Get(ObjKind.Member, parent, canonical, type: type);
+        Obj o = Objs.Get(ObjKind.Member, parent, canonical, type: type);
+        parent.Members = new MemberLink(member, o, parent.Members);
+        return o;
     }
 
     internal Obj StaticOf(ISymbol member)
     {
+        if (_statics.TryGetValue(member, out Obj? known))
+            return known;
         ITypeSymbol? type = member switch
         {
             IFieldSymbol f => f.Type,
@@ -167,12 +182,14 @@ internal sealed partial class Walker
             IEventSymbol e => e.Type,
             _ => null,
         };
-        return Objs.Get(ObjKind.Static, null, Contracts.Canonical(member), type: type);
+        Obj o = Objs.Get(ObjKind.Static, null, Contracts.Canonical(member), type: type);
+        _statics.Add(member, o);
+        return o;
     }
 
-    internal Obj This(ITypeSymbol? type = null) => Objs.Get(ObjKind.This, type: type ?? Function.Symbol.ContainingType);
+    internal Obj This() => _this ??= Objs.Get(ObjKind.This, type: Function.Symbol.ContainingType);
 
-    internal Obj AnyLock => Objs.Get(ObjKind.Any);
+    internal Obj AnyLock => _any ??= Objs.Get(ObjKind.Any);
 
     internal static bool IsHandleLike(ITypeSymbol? type, ContractReader reader)
         => type is null || type.IsReferenceType || type is ITypeParameterSymbol { IsValueType: false } || type.TypeKind is TypeKind.Pointer || reader.Type(type).IsHandle;

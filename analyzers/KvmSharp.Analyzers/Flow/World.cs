@@ -98,6 +98,13 @@ internal sealed class World
             Stack = Stack.Next;
     }
 
+    /// <summary>Whether some variable holds a value of the object.</summary>
+    /// <param name="o">The object.</param>
+    /// <param name="except">Id of a location that does not count.</param>
+    /// <returns>Whether there is one.</returns>
+    internal bool Names(Obj o, int except = 0)
+        => Env.Exists(static (key, value, sought, skipped) => key != skipped && ReferenceEquals(((Value)value).Obj, sought), o, except);
+
     internal Value Read(Obj location) => Env[location.Id] ?? Value.Of(location);
 
     /// <summary>The known truth of a value: of a constant, or of a test whose outcome was seen.</summary>

@@ -2,8 +2,10 @@
 // KvmSharp only; no upstream counterpart.
 
 using System;
+using System.Collections.Generic;
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Linq;
 using Microsoft.CodeAnalysis.Diagnostics;
 
 namespace KvmSharp.Analyzers.Options;
@@ -21,7 +23,7 @@ internal sealed class AnalyzerSettings
         ImmediateInvokers = Set(o, "immediate_invokers", string.Empty);
         MaxCorrelations = Math.Max(0, Math.Min(8, Number(o, "max_correlations", 4)));
         ReportDiscards = Text(o, "mustcheck_discard", "allow") == "report";
-        ErrorTests = Set(o, "errptr_test_methods", "IS_ERR;IS_ERR_OR_NULL;IsError;IsErr");
+        ErrorTests = new HashSet<string>(Set(o, "errptr_test_methods", "IS_ERR;IS_ERR_OR_NULL;IsError;IsErr"), StringComparer.Ordinal);
         ErrnoTypes = Set(o, "errno_types", "Errno;errno;Err");
         Zap = Set(o, "directmap_zap", "folio_zap_direct_map;set_direct_map_invalid_noflush");
         Restore = Set(o, "directmap_restore", "folio_restore_direct_map;set_direct_map_default_noflush");
@@ -29,6 +31,7 @@ internal sealed class AnalyzerSettings
         Access = Set(o, "directmap_access", "folio_address;kmap_local_folio;folio_zero_range;memcpy_from_folio;memcpy_to_folio");
         Alloc = Set(o, "directmap_alloc", "folio_alloc");
         Free = Set(o, "directmap_free", "folio_free");
+        DirectMapNames = new HashSet<string>(Zap.Concat(Restore).Concat(Flush).Concat(Access).Concat(Alloc).Concat(Free), StringComparer.Ordinal);
         AnalyzeGenerated = Text(o, "generated_code", "skip") == "analyze";
         MaxBlockVisits = Number(o, "max_block_visits", 0);
     }
@@ -49,7 +52,7 @@ internal sealed class AnalyzerSettings
 
     internal bool ReportDiscards { get; }
 
-    internal ImmutableHashSet<string> ErrorTests { get; }
+    internal HashSet<string> ErrorTests { get; }
 
     internal ImmutableHashSet<string> ErrnoTypes { get; }
 
@@ -64,6 +67,9 @@ internal sealed class AnalyzerSettings
     internal ImmutableHashSet<string> Alloc { get; }
 
     internal ImmutableHashSet<string> Free { get; }
+
+    /// <summary>Gets the names of all direct-map operations.</summary>
+    internal HashSet<string> DirectMapNames { get; }
 
     internal bool AnalyzeGenerated { get; }
 

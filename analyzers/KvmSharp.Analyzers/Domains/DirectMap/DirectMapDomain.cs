@@ -46,7 +46,7 @@ internal sealed class DirectMapDomain
     /// <summary>Whether a call leaves a folio unpublished.</summary>
     internal bool KeepsPrivate(CallSite site, int ordinal)
     {
-        if (RoleOf(site.Method) != Role.None || site.Contract.IsGet || site.Contract.IsPut || _walker.Locks.IsLockOperation(site))
+        if (site.KeepsAllPrivate ??= RoleOf(site.Method) != Role.None || site.Contract.IsGet || site.Contract.IsPut || _walker.Locks.IsLockOperation(site))
             return true;
         RefEffect effect = ordinal < 0 ? site.Contract.Receiver : site.Contract.Parameter(ordinal).Effect;
         return effect != RefEffect.None && effect != RefEffect.Consumes;
@@ -66,7 +66,7 @@ internal sealed class DirectMapDomain
     internal void Before(CallSite site, List<Operands> operands)
     {
         Role role = RoleOf(site.Method);
-        bool put = site.Contract.IsPut || HasDrop(site.Contract);
+        bool put = site.Contract.IsPut || site.Contract.HasDrop || site.Contract.Receiver == RefEffect.Drops;
         bool releases = site.Contract.Clauses.Length != 0 || _walker.Locks.IsGuardDispose(site.Method);
         if (role == Role.None && !put && !releases)
             return;
@@ -186,22 +186,11 @@ internal sealed class DirectMapDomain
 
     private static bool Has(World w, Obj o, int bit) => (Value(w, o) & bit) != 0;
 
-    private static bool HasDrop(Contract c)
-    {
-        if (c.Receiver is RefEffect.Drops)
-            return true;
-        foreach (ParameterContract p in c.Parameters)
-        {
-            if (p.Effect == RefEffect.Drops)
-                return true;
-        }
-
-        return false;
-    }
-
     private Role RoleOf(IMethodSymbol m)
     {
         string n = m.Name;
+        if (!Settings.DirectMapNames.Contains(n))
+            return Role.None;
         if (Settings.Flush.Contains(n))
             return Role.Flush;
         Role role = Settings.Zap.Contains(n) ? Role.Zap

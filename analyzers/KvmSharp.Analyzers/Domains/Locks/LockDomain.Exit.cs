@@ -114,7 +114,7 @@ internal sealed partial class LockDomain
                 keys[o.Id] = o;
         }
 
-        bool freeForm = frame.Contract.Clauses.Any(static c => c.IsCond) && ret is not null && success is null;
+        bool freeForm = frame.Contract.HasCond && ret is not null && success is null;
         foreach (Obj key in keys.Values)
         {
             if (conditional.Contains(key) || frame.LostByAwait.Contains(key))

@@ -139,16 +139,7 @@ internal sealed partial class LockDomain
 
     private static bool IsFreshOwner(World w, Value location) => false;
 
-    private static bool OtherName(World w, Obj o, Obj location)
-    {
-        foreach (var p in w.Env.ToList())
-        {
-            if (p.Key != location.Id && ReferenceEquals(p.Value.Obj, o))
-                return true;
-        }
-
-        return false;
-    }
+    private static bool OtherName(World w, Obj o, Obj location) => w.Names(o, location.Id);
 
     private static void MakeUnknown(World w, GuardBinding binding)
     {

@@ -17,12 +17,17 @@ namespace KvmSharp.Analyzers.Domains.Locks;
 internal sealed partial class LockDomain
 {
     internal bool InfersSleep(IMethodSymbol m)
-        => _walker.Settings.SleepInference != "none" && InAtomic(out _) && _walker.Model.Sleep.Infers(m, OwnType, _walker.Settings.SleepInference);
+        => _walker.Settings.SleepInference != "none" && InAtomic() && _walker.Model.Sleep.Infers(m, OwnType, _walker.Settings.SleepInference);
+
+    /// <summary>Whether sleeping is forbidden here.</summary>
+    /// <returns>True in atomic context.</returns>
+    internal bool InAtomic() => InAtomic(out _, text: false);
 
     /// <summary>Whether sleeping is forbidden here.</summary>
     /// <param name="why">What forbids it, for the message.</param>
+    /// <param name="text">Whether the message is wanted.</param>
     /// <returns>True in atomic context.</returns>
-    internal bool InAtomic(out string why)
+    internal bool InAtomic(out string why, bool text = true)
     {
         for (FunctionFrame? f = Frame; f is not null; f = f.Caller)
         {
@@ -34,20 +39,25 @@ internal sealed partial class LockDomain
         }
 
         why = string.Empty;
-        if (Worlds.Count == 0)
+        if (Worlds.Count == 0 || Worlds[0].Locks.IsEmpty)
             return false;
+        if (!Worlds[0].Locks.Exists(static (key, state, domain, _) => ((LockDomain)domain).ForbidsSleep(key, (LockState)state), this))
+            return false;
+        if (!text)
+            return true;
         foreach (var p in Worlds[0].Locks.ToList())
         {
-            Obj o = _walker.Objs[p.Key];
-            if (p.Value.IsHeld && IsAtomic(o) && HeldEverywhere(o))
+            if (ForbidsSleep(p.Key, p.Value))
             {
-                why = "'" + o + "' is held";
+                why = "'" + _walker.Objs[p.Key] + "' is held";
                 return true;
             }
         }
 
         return false;
     }
+
+    private bool ForbidsSleep(int key, LockState state) => state.IsHeld && IsAtomic(_walker.Objs[key]) && HeldEverywhere(_walker.Objs[key]);
 
     internal void Await(SyntaxNode at, bool canSuspend)
     {
@@ -95,7 +105,7 @@ internal sealed partial class LockDomain
         if (site is null)
             return;
         Obj? result = a.Type is null or { SpecialType: SpecialType.System_Void } ? null : _walker.Produce(ObjKind.Result, (a.Syntax, "await"), a.Type);
-        bool cond = site.Contract.Clauses.Any(static c => c.IsCond);
+        bool cond = site.Contract.HasCond;
         if (result is not null)
         {
             result.IsLockOutcome |= cond;
@@ -184,7 +194,7 @@ internal sealed partial class LockDomain
         _walker.Report(Descriptors.SleepInAtomic, site.Syntax.GetLocation(), null, null, site.Name, why);
     }
 
-    private bool IsAtomic(Obj o) => TypeFacts.IsThreading(o.Type, "SpinLock") || _walker.Contracts.Type(o.Type).Atomic;
+    private bool IsAtomic(Obj o) => TypeFacts.IsThreading(o.Type, "SpinLock") || (o.Contract ??= _walker.Contracts.Type(o.Type)).Atomic;
 
     private static bool IsThreadBound(Obj o, LockState s) => !s.Awaited && o.Kind != ObjKind.Any && !TypeFacts.IsThreading(o.Type, "SemaphoreSlim");
 }

@@ -359,6 +359,8 @@ internal sealed partial class LockDomain
 
     private void CheckOrder(IReadOnlyList<Obj?> keys, SyntaxNode at)
     {
+        if (!_walker.Model.Order.IsDeclared)
+            return;
         for (int i = 0; i < Worlds.Count; i++)
         {
             if (keys[i] is not { Symbol: { } symbol } key)
@@ -377,7 +379,16 @@ internal sealed partial class LockDomain
         }
     }
 
-    private bool HeldEverywhere(Obj key) => Worlds.TrueForAll(w => w.Locks[key.Id] is { IsHeld: true });
+    private bool HeldEverywhere(Obj key)
+    {
+        foreach (World w in Worlds)
+        {
+            if (w.Locks[key.Id] is not { IsHeld: true })
+                return false;
+        }
+
+        return true;
+    }
 
     /// <summary>Applies the lock clauses of a call.</summary>
     internal void Effects(CallSite site, List<Operands> operands, Obj? result, bool deferred, bool awaited = false)
@@ -438,13 +449,7 @@ internal sealed partial class LockDomain
 
     internal bool IsLockOperation(CallSite site)
     {
-        foreach (LockClause c in site.Contract.Clauses)
-        {
-            if (c.IsAcquire || c.IsRelease || c.IsCond || c.IsAssert)
-                return true;
-        }
-
-        return IsGuardDispose(site.Method);
+        return site.Contract.IsOperation || IsGuardDispose(site.Method);
     }
 
     internal void EnterLockStatement(ILockOperation l)

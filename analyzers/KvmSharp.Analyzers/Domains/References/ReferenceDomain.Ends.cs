@@ -67,7 +67,7 @@ internal sealed partial class ReferenceDomain
         bool promises = Frame.Contract.ReturnsReference;
         foreach (World w in Worlds)
         {
-            if (w.Peek() is not { Kind: ValueKind.Obj, Obj: { } o } || !IsCounted(o.Type) || Get(w, o) is not { } s)
+            if (w.Peek() is not { Kind: ValueKind.Obj, Obj: { } o } || !IsCounted(o) || Get(w, o) is not { } s)
                 continue;
             if (isYield)
             {
@@ -162,6 +162,8 @@ internal sealed partial class ReferenceDomain
     {
         if (w.Ret is { Obj: { } ret } && ReferenceEquals(ret, o))
             return true;
+        if (!w.Names(o, except?.Id ?? 0))
+            return false;
         foreach (var p in w.Env.ToList())
         {
             if (p.Key == except?.Id || !ReferenceEquals(p.Value.Obj, o) || p.Value.Kind != ValueKind.Obj)
@@ -196,7 +198,7 @@ internal sealed partial class ReferenceDomain
 
     private void Use(World w, Obj o, SyntaxNode at)
     {
-        if (!IsCounted(o.Type) || Get(w, o) is not { MayBeGone: true } s)
+        if (!IsCounted(o) || Get(w, o) is not { MayBeGone: true } s)
             return;
         Report(Descriptors.RefUsedAfterDrop, at, s, o);
         w.Refs = w.Refs.Set(o.Id, ReportedState);

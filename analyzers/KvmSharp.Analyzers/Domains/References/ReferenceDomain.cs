@@ -26,10 +26,12 @@ internal sealed partial class ReferenceDomain
 
     internal bool IsCounted(ITypeSymbol? type) => type is not null && _walker.Contracts.Type(type).IsCounted;
 
+    internal bool IsCounted(Obj o) => (o.Contract ??= _walker.Contracts.Type(o.Type)).IsCounted;
+
     /// <summary>The state of an object nothing has happened to yet.</summary>
     internal RefState? Default(Obj o)
     {
-        if (!IsCounted(o.Type))
+        if (!IsCounted(o))
             return null;
         switch (o.Kind)
         {
@@ -90,7 +92,7 @@ internal sealed partial class ReferenceDomain
 
     internal bool LearnNull(World w, Obj o, bool isNull)
     {
-        if (!IsCounted(o.Type) || Get(w, o) is not { } s)
+        if (!IsCounted(o) || Get(w, o) is not { } s)
             return true;
         if (isNull)
         {
@@ -195,7 +197,7 @@ internal sealed partial class ReferenceDomain
                 if (op.Arguments[k] is not { Kind: ValueKind.Obj, Obj: { } o })
                     continue;
                 Apply(w, o, c.Parameter(k).Effect, site.Syntax);
-                if (!IsCounted(o.Type) || op.Arguments[k].Location is not null)
+                if (!IsCounted(o) || op.Arguments[k].Location is not null)
                     continue;
                 RefEffect target = atomic && op.Argument(0).Location?.Symbol is { } member ? _walker.Contracts.Data(member).Effect : RefEffect.None;
                 if (store || (atomic && target != RefEffect.Borrows))
@@ -206,7 +208,7 @@ internal sealed partial class ReferenceDomain
 
     private void Apply(World w, Obj o, RefEffect effect, SyntaxNode at)
     {
-        if (!IsCounted(o.Type) || effect is RefEffect.None or RefEffect.Borrows || Get(w, o) is not { } s)
+        if (!IsCounted(o) || effect is RefEffect.None or RefEffect.Borrows || Get(w, o) is not { } s)
             return;
         if (effect == RefEffect.Acquires)
         {
@@ -236,7 +238,7 @@ internal sealed partial class ReferenceDomain
     /// <summary>One count goes to storage; the last one leaves a borrowed handle.</summary>
     private void Give(World w, Obj o, SyntaxNode at, bool consumes)
     {
-        if (!IsCounted(o.Type) || Get(w, o) is not { } s)
+        if (!IsCounted(o) || Get(w, o) is not { } s)
             return;
         if (s.MayBeGone)
         {
@@ -269,7 +271,7 @@ internal sealed partial class ReferenceDomain
     {
         foreach (World w in Worlds)
         {
-            if (w.Peek() is { Kind: ValueKind.Obj, Obj: { } o } && IsCounted(o.Type))
+            if (w.Peek() is { Kind: ValueKind.Obj, Obj: { } o } && IsCounted(o))
                 w.Refs = w.Refs.Set(o.Id, EscapedState);
         }
     }
@@ -284,11 +286,11 @@ internal sealed partial class ReferenceDomain
                 IParameterReferenceOperation p when !SymbolEqualityComparer.Default.Equals(p.Parameter.ContainingSymbol, f.Symbol) => _walker.ParameterObj(p.Parameter),
                 _ => null,
             };
-            if (location is null || !IsCounted(location.Type))
+            if (location is null || !IsCounted(location))
                 continue;
             foreach (World w in Worlds)
             {
-                if (w.Read(location) is { Kind: ValueKind.Obj, Obj: { } o } && IsCounted(o.Type))
+                if (w.Read(location) is { Kind: ValueKind.Obj, Obj: { } o } && IsCounted(o))
                     w.Refs = w.Refs.Set(o.Id, EscapedState);
             }
         }
@@ -298,7 +300,7 @@ internal sealed partial class ReferenceDomain
 
     internal void Result(CallSite site, List<Operands> operands, Obj? result, Obj? created)
     {
-        if (result is null || created is not null || !IsCounted(result.Type) || ReturnsSame(site))
+        if (result is null || created is not null || !IsCounted(result) || ReturnsSame(site))
             return;
         RefState state = site.Method.Name is "ERR_PTR" or "ERR_CAST" ? new RefState(RefState.NullBit, null, null)
             : site.Contract.ReturnsReference ? RefState.OwnedOne(site.Syntax)
@@ -316,7 +318,7 @@ internal sealed partial class ReferenceDomain
 
     internal Value? ResultValue(CallSite site, Operands o, Obj? result)
     {
-        if (!ReturnsSame(site) || result is null || !IsCounted(result.Type))
+        if (!ReturnsSame(site) || result is null || !IsCounted(result))
             return null;
         Value same = site.Contract.Receiver == RefEffect.Acquires ? o.Receiver : o.Argument(0);
         return same.Kind is ValueKind.Obj or ValueKind.Null ? same.WithLocation(null) : null;
@@ -324,7 +326,7 @@ internal sealed partial class ReferenceDomain
 
     internal void OutArgument(World w, CallSite site, IParameterSymbol p, Obj o)
     {
-        if (!IsCounted(o.Type))
+        if (!IsCounted(o))
             return;
         bool owned = site.Contract.Parameter(p.Ordinal).ReturnsReference;
         w.Refs = w.Refs.Set(o.Id, owned ? RefState.OwnedOne(site.Syntax) : UnknownState);
@@ -400,7 +402,7 @@ internal sealed partial class ReferenceDomain
                 continue;
             }
 
-            if (v is not { Kind: ValueKind.Obj, Obj: { } o } || !IsCounted(o.Type))
+            if (v is not { Kind: ValueKind.Obj, Obj: { } o } || !IsCounted(o))
                 continue;
             DataContract data = member is null ? DataContract.Empty : _walker.Contracts.Data(member);
             if (data.Effect == RefEffect.Borrows)
@@ -418,7 +420,7 @@ internal sealed partial class ReferenceDomain
         if (w.Env[location.Id] is { } v ? v is not { Kind: ValueKind.Obj } : location.Kind != ObjKind.Parameter)
             return;
         Obj old = w.Read(location).Obj!;
-        if (ReferenceEquals(old, by) || !IsCounted(old.Type) || Get(w, old) is not { MayBeOwned: true } s || HasOtherHandle(w, old, location))
+        if (ReferenceEquals(old, by) || !IsCounted(old) || Get(w, old) is not { MayBeOwned: true } s || HasOtherHandle(w, old, location))
             return;
         Report(Descriptors.RefOverwritten, at, s, old);
         w.Refs = w.Refs.Set(old.Id, ReportedState);
