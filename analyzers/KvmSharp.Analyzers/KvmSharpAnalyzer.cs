@@ -33,8 +33,13 @@ public sealed class KvmSharpAnalyzer : DiagnosticAnalyzer
         bool external = AnalyzerSettings.Text(start.Options.AnalyzerConfigOptionsProvider.GlobalOptions, "external_annotations", "on") != "off";
         ExternalAnnotations annotations = external ? ExternalAnnotations.Load(start.Options.AdditionalFiles, start.CancellationToken) : ExternalAnnotations.None;
         var session = new AnalysisSession(start.Compilation, start.Options, annotations, start.CancellationToken);
-        start.RegisterCodeBlockAction(session.CodeBlock);
-        if (session.HasAnnotations)
-            start.RegisterSymbolAction(session.Symbol, SymbolKind.Method, SymbolKind.Property, SymbolKind.Field, SymbolKind.NamedType);
+        if (!session.HasAnnotations)
+        {
+            start.RegisterCodeBlockAction(session.CodeBlock);
+            return;
+        }
+
+        start.RegisterOperationBlockAction(session.OperationBlock);
+        start.RegisterSymbolAction(session.Symbol, SymbolKind.Method, SymbolKind.Property, SymbolKind.Field, SymbolKind.NamedType);
     }
 }

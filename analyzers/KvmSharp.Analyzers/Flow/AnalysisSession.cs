@@ -14,6 +14,7 @@ namespace KvmSharp.Analyzers.Flow;
 /// <summary>The stages for one compilation: pre-filter, walk, report.</summary>
 internal sealed class AnalysisSession
 {
+    private readonly bool _external;
     private readonly AnalyzerOptions _options;
     private readonly CompilationModel _model;
     private readonly Prefilter _filter;
@@ -23,6 +24,7 @@ internal sealed class AnalysisSession
 
     internal AnalysisSession(Compilation compilation, AnalyzerOptions options, ExternalAnnotations external, System.Threading.CancellationToken token)
     {
+        _external = !external.IsEmpty;
         _options = options;
         _model = new CompilationModel(compilation, external);
         _filter = new Prefilter(_model.Contracts);
@@ -42,27 +44,137 @@ internal sealed class AnalysisSession
         ISymbol s = context.Symbol;
         if (s.IsImplicitlyDeclared || s.DeclaringSyntaxReferences.IsEmpty || Skip(s.DeclaringSyntaxReferences[0].SyntaxTree))
             return;
-        _model.Checks.Check(s, context.ReportDiagnostic);
+        if (_external || MayCarry(s))
+            _model.Checks.Check(s, context.ReportDiagnostic);
     }
 
+    // What carries no attribute cannot contradict itself; only locks that can never be taken need none.
+    private static bool MayCarry(ISymbol s)
+    {
+        switch (s)
+        {
+            case INamedTypeSymbol { TypeKind: not TypeKind.Delegate }:
+                return false;
+            case IFieldSymbol { IsReadOnly: true, Type: { TypeKind: TypeKind.Struct, SpecialType: SpecialType.None } }:
+                return true;
+            case IMethodSymbol m:
+                foreach (IParameterSymbol p in m.Parameters)
+                {
+                    if (p.RefKind is RefKind.In or RefKind.RefReadOnlyParameter)
+                        return true;
+                }
+
+                if (m.PartialImplementationPart is { } part && Carries(part))
+                    return true;
+                break;
+            case IPropertySymbol:
+                if (s.DeclaringSyntaxReferences.Length > 1)
+                    return true;
+                break;
+        }
+
+        return Carries(s);
+    }
+
+    private static bool Carries(ISymbol s)
+    {
+        foreach (SyntaxReference r in s.DeclaringSyntaxReferences)
+        {
+            switch (r.GetSyntax())
+            {
+                case BaseMethodDeclarationSyntax m:
+                    if (m.AttributeLists.Count != 0 || Carries(m.ParameterList))
+                        return true;
+                    break;
+                case AccessorDeclarationSyntax a:
+                    if (a.AttributeLists.Count != 0 || a.Parent?.Parent is BasePropertyDeclarationSyntax { AttributeLists.Count: not 0 })
+                        return true;
+                    break;
+                case BasePropertyDeclarationSyntax p:
+                    if (p.AttributeLists.Count != 0)
+                        return true;
+                    break;
+                case ArrowExpressionClauseSyntax { Parent: BasePropertyDeclarationSyntax p }:
+                    if (p.AttributeLists.Count != 0)
+                        return true;
+                    break;
+                case VariableDeclaratorSyntax { Parent.Parent: BaseFieldDeclarationSyntax f }:
+                    if (f.AttributeLists.Count != 0)
+                        return true;
+                    break;
+                case DelegateDeclarationSyntax d:
+                    if (d.AttributeLists.Count != 0 || Carries(d.ParameterList))
+                        return true;
+                    break;
+                case EnumMemberDeclarationSyntax:
+                    break;
+                default:
+                    return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static bool Carries(ParameterListSyntax list)
+    {
+        foreach (ParameterSyntax p in list.Parameters)
+        {
+            if (p.AttributeLists.Count != 0)
+                return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>For code that is not annotated: only bodies that name something of interest are bound at all.</summary>
+    /// <param name="context">The body.</param>
     internal void CodeBlock(CodeBlockAnalysisContext context)
     {
         SyntaxNode node = context.CodeBlock;
         ISymbol owner = context.OwningSymbol;
-        if (Skip(node.SyntaxTree) || !(_names.Match(node) || (HasAnnotations && _filter.OwnerNeeds(owner))))
-            return;
-        if (IsUnsafe(owner) || (!SettingsFor(node.SyntaxTree).AnalyzeGenerated && IsMarkedGenerated(owner)))
+        if (!IsWanted(node, owner))
             return;
         List<IOperation> blocks = Blocks(node, owner, context.SemanticModel, context.CancellationToken);
+        if (blocks.Count != 0)
+            Analyze(node, owner, blocks, context.SemanticModel, context.ReportDiagnostic, context.CancellationToken);
+    }
+
+    /// <summary>For annotated code: nearly every body matters, and the driver binds each of them once for everybody.</summary>
+    /// <param name="context">The body.</param>
+    internal void OperationBlock(OperationBlockAnalysisContext context)
+    {
+        var blocks = new List<IOperation>();
+        foreach (IOperation block in context.OperationBlocks)
+        {
+            IOperation root = block;
+            while (root.Parent is { } parent)
+                root = parent;
+            if (root.Kind is not (OperationKind.ParameterInitializer or OperationKind.None or OperationKind.Invalid) && root.Syntax is not AttributeSyntax && !blocks.Contains(root))
+                blocks.Add(root);
+        }
+
         if (blocks.Count == 0)
             return;
-        int size = 0;
-        bool needed = false;
+        SyntaxNode node = blocks[0].Syntax;
+        if (node is EqualsValueClauseSyntax)
+            node = node.FirstAncestorOrSelf<MemberDeclarationSyntax>() ?? node;
+        if (IsWanted(node, context.OwningSymbol) && blocks[0].SemanticModel is { } model)
+            Analyze(node, context.OwningSymbol, blocks, model, context.ReportDiagnostic, context.CancellationToken);
+    }
+
+    private bool IsWanted(SyntaxNode node, ISymbol owner)
+        => !Skip(node.SyntaxTree) && (_names.Match(node) || (HasAnnotations && _filter.OwnerNeeds(owner)))
+            && !IsUnsafe(owner) && (SettingsFor(node.SyntaxTree).AnalyzeGenerated || !IsMarkedGenerated(owner));
+
+    private void Analyze(SyntaxNode node, ISymbol owner, List<IOperation> blocks, SemanticModel model, System.Action<Diagnostic> report, System.Threading.CancellationToken token)
+    {
+        bool needed = _filter.OwnerNeeds(owner);
         foreach (IOperation b in blocks)
-            needed |= _filter.Needs(b, ref size);
-        if (!needed && !_filter.OwnerNeeds(owner))
+            needed = needed || _filter.Needs(b);
+        if (!needed)
             return;
-        var walker = new Walker(_model, SettingsFor(node.SyntaxTree), context.SemanticModel, blocks[0], context.CancellationToken, size);
+        var walker = new Walker(_model, SettingsFor(node.SyntaxTree), model, blocks[0], token, node.Span.Length);
         try
         {
             walker.Run(owner, blocks, frame => Configure(frame, owner, node));
@@ -73,7 +185,7 @@ internal sealed class AnalysisSession
         }
 
         foreach (Diagnostic d in walker.Diagnostics())
-            context.ReportDiagnostic(d);
+            report(d);
     }
 
     private static void Configure(FunctionFrame frame, ISymbol owner, SyntaxNode node)

@@ -20,63 +20,79 @@ internal sealed class Prefilter
     internal bool OwnerNeeds(ISymbol owner) => owner is IMethodSymbol m && (!_reader.Of(m).IsEmpty || _reader.Of(m).HasOwn);
 
     /// <summary>The second sieve, over bound code.</summary>
-    /// <param name="root">The operations of a body.</param>
-    /// <param name="size">Counts the operations.</param>
+    /// <param name="op">The operations of a body.</param>
     /// <returns>Whether the body is walked.</returns>
-    internal bool Needs(IOperation root, ref int size)
+    internal bool Needs(IOperation op)
     {
-        bool needed = false;
-        foreach (IOperation op in root.DescendantsAndSelf())
+        if (Matters(op))
+            return true;
+        foreach (IOperation child in op.ChildOperations)
         {
-            size++;
-            if (!needed)
-                needed = Matters(op);
+            if (Needs(child))
+                return true;
         }
 
-        return needed;
+        return false;
     }
 
     private bool Matters(IOperation op)
     {
-        switch (op)
+        switch (op.Kind)
         {
-            case ILockOperation or ILocalFunctionOperation or IAnonymousFunctionOperation:
-                return op is ILockOperation || HasContract(op);
-            case IInvocationOperation i:
+            case OperationKind.Lock:
+                return true;
+            case OperationKind.LocalFunction or OperationKind.AnonymousFunction:
+                return HasContract(op);
+            case OperationKind.Invocation:
+                var i = (IInvocationOperation)op;
                 return MethodMatters(i.TargetMethod) || KnownLocks.ForReceiver(i.TargetMethod, i.Instance?.Type) is not null;
-            case IObjectCreationOperation c:
+            case OperationKind.ObjectCreation:
+                var c = (IObjectCreationOperation)op;
                 return (c.Constructor is not null && MethodMatters(c.Constructor)) || TypeMatters(c.Type);
-            case IPropertyReferenceOperation p:
-                return !_reader.Data(p.Property).IsEmpty || (p.Property.GetMethod is { } g && MethodMatters(g)) || (p.Property.SetMethod is { } s && MethodMatters(s));
-            case IFieldReferenceOperation f:
-                return !_reader.Data(f.Field).IsEmpty || TypeMatters(f.Type) || (f.Field.HasConstantValue && f.Field.Name.Length > 1 && f.Field.Name[0] == 'E');
-            case IParameterReferenceOperation p:
-                return TypeMatters(p.Type) || !_reader.Data(p.Parameter).IsEmpty;
-            case ILocalReferenceOperation l:
-                return TypeMatters(l.Type);
-            case IMethodReferenceOperation m:
-                return MethodMatters(m.Method);
-            case IBinaryOperation { OperatorMethod: { } m }:
-                return MethodMatters(m);
-            case IUnaryOperation { OperatorMethod: { } m }:
-                return MethodMatters(m);
-            case IConversionOperation { OperatorMethod: { } m }:
-                return MethodMatters(m);
-            case IEventAssignmentOperation { EventReference: IEventReferenceOperation e }:
-                return (e.Event.AddMethod is { } a && MethodMatters(a)) || (e.Event.RemoveMethod is { } r && MethodMatters(r));
-            case IForEachLoopOperation { Syntax: CommonForEachStatementSyntax loop, SemanticModel: { } model }:
+            case OperationKind.PropertyReference:
+                IPropertySymbol p = ((IPropertyReferenceOperation)op).Property;
+                return !_reader.Data(p).IsEmpty || Accepts(p.GetMethod) || Accepts(p.SetMethod);
+            case OperationKind.FieldReference:
+                IFieldSymbol f = ((IFieldReferenceOperation)op).Field;
+                return !_reader.Data(f).IsEmpty || TypeMatters(f.Type) || (f.HasConstantValue && f.Name.Length > 1 && f.Name[0] == 'E');
+            case OperationKind.ParameterReference:
+                return TypeMatters(op.Type) || !_reader.Data(((IParameterReferenceOperation)op).Parameter).IsEmpty;
+            case OperationKind.LocalReference:
+                return TypeMatters(op.Type);
+            case OperationKind.MethodReference:
+                return MethodMatters(((IMethodReferenceOperation)op).Method);
+            case OperationKind.Binary:
+                return Accepts(((IBinaryOperation)op).OperatorMethod);
+            case OperationKind.Unary:
+                return Accepts(((IUnaryOperation)op).OperatorMethod);
+            case OperationKind.CompoundAssignment:
+                return Accepts(((ICompoundAssignmentOperation)op).OperatorMethod);
+            case OperationKind.Increment or OperationKind.Decrement:
+                return Accepts(((IIncrementOrDecrementOperation)op).OperatorMethod);
+            case OperationKind.Conversion:
+                return Accepts(((IConversionOperation)op).OperatorMethod);
+            case OperationKind.EventAssignment:
+                return ((IEventAssignmentOperation)op).EventReference is IEventReferenceOperation e && (Accepts(e.Event.AddMethod) || Accepts(e.Event.RemoveMethod));
+            case OperationKind.Await:
+                return op is { Syntax: AwaitExpressionSyntax awaited, SemanticModel: { } asynchronous } && AwaitMatters(asynchronous.GetAwaitExpressionInfo(awaited));
+            case OperationKind.Loop:
+                if (op is not IForEachLoopOperation { Syntax: CommonForEachStatementSyntax loop, SemanticModel: { } model })
+                    return false;
                 ForEachStatementInfo info = model.GetForEachStatementInfo(loop);
                 return Accepts(info.GetEnumeratorMethod) || Accepts(info.MoveNextMethod) || Accepts(info.CurrentProperty?.GetMethod) || Accepts(info.DisposeMethod);
-            case IDeconstructionAssignmentOperation { Syntax: AssignmentExpressionSyntax assignment, SemanticModel: { } semantics }:
-                return Accepts(semantics.GetDeconstructionInfo(assignment).Method);
-            case IUsingOperation { Resources: { } resources }:
-                return Disposes(resources);
-            case IUsingDeclarationOperation d:
-                return Disposes(d.DeclarationGroup);
+            case OperationKind.DeconstructionAssignment:
+                return op is { Syntax: AssignmentExpressionSyntax assignment, SemanticModel: { } semantics } && Accepts(semantics.GetDeconstructionInfo(assignment).Method);
+            case OperationKind.Using:
+                return Disposes(((IUsingOperation)op).Resources);
+            case OperationKind.UsingDeclaration:
+                return Disposes(((IUsingDeclarationOperation)op).DeclarationGroup);
             default:
                 return false;
         }
     }
+
+    private bool AwaitMatters(AwaitExpressionInfo info)
+        => Accepts(info.GetAwaiterMethod) || Accepts(info.IsCompletedProperty?.GetMethod) || Accepts(info.GetResultMethod);
 
     private bool Accepts(IMethodSymbol? m) => m is not null && MethodMatters(m);
 

@@ -45,7 +45,7 @@ internal sealed partial class Walker
         Body = body;
         _token = token;
         _statement = body.Syntax;
-        _budget = settings.MaxBlockVisits > 0 ? settings.MaxBlockVisits : Math.Max(4096, size * 16);
+        _budget = settings.MaxBlockVisits > 0 ? settings.MaxBlockVisits : Math.Max(4096, size * 4);
         Locks = new LockDomain(this);
         References = new ReferenceDomain(this);
         DirectMap = new DirectMapDomain(this);
