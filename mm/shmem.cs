@@ -36,6 +36,9 @@ internal static class Shmem
         open = static (_, file) =>
         {
             SetCapabilities(file);
+
+            // Direct I/O on memory is a copy, which open(2) allows.
+            file.f_mode |= FMODE_CAN_ODIRECT;
             return 0;
         },
         llseek = shmem_file_llseek,
