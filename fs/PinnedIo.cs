@@ -25,7 +25,13 @@ internal static unsafe class PinnedIo
             return -EBADF;
         long done = 0;
         Span<byte> chunk = stackalloc byte[(int)PAGE_SIZE];
-        while ((ulong)done < length)
+        pipe_inode_info? pipe = get_pipe_info(file);
+        if (pipe is null || (file.f_mode & FMODE_WRITE) == 0)
+            done = -EBADF;
+        else if (length != 0 && (file.f_flags & O_NONBLOCK) == 0 &&
+            wait_event_interruptible(pipe.wr_wait, pipe, static p => !p.Full || Volatile.Read(ref p.readers) == 0) < 0)
+            done = -ERESTARTSYS;
+        while (done >= 0 && (ulong)done < length && (done == 0 || !pipe!.Full))
         {
             ulong at = address + (ulong)done;
             ulong offset = at & (PAGE_SIZE - 1);
@@ -40,7 +46,7 @@ internal static unsafe class PinnedIo
             memcpy_from_page(chunk[..n], page, offset);
             put_page(page);
             long none = 0;
-            nint put = file.f_op.splice_write is { } write ? write(file, chunk[..n], ref none) : -EBADF;
+            nint put = file.f_op.splice_write!(file, chunk[..n], ref none);
             if (put <= 0)
             {
                 done = done != 0 ? done : put;
@@ -95,47 +101,19 @@ internal static unsafe class PinnedIo
     {
         if (((address | length | (ulong)pos) & (SectorSize - 1)) != 0)
             return -EINVAL;
-        nint moved = (nint)Transfer(file, address, length, pos, write);
+        long at = pos;
+        nint moved = ReadWrite.Transfer(file, address, length, ref at, write, pinned: true);
         if (moved > 0)
-            pos += moved;
+            pos = at;
         return moved;
     }
 
-    private static long Transfer(@file file, ulong address, ulong length, long position, bool write)
+    /// <summary>Pins the page that the bytes lie in, for the device to read or to write.</summary>
+    [MustCheck]
+    internal static bool Pin(ulong address, int bytes, bool toDevice, out page page)
     {
-        Span<byte> chunk = stackalloc byte[(int)PAGE_SIZE];
-        ulong done = 0;
-        while (done < length)
-        {
-            ulong at = address + done;
-            ulong offset = at & (PAGE_SIZE - 1);
-            int n = (int)Math.Min(PAGE_SIZE - offset, length - done);
-            page page = default;
-            foll_flag flags = write ? foll_flag.NONE : foll_flag.FOLL_WRITE;
-            if (!access_ok(at, (ulong)n) || pin_user_pages_fast(at & PAGE_MASK, 1, flags, new Span<page>(ref page)) != 1)
-                return -EFAULT;
-            long at_file = position + (long)done;
-            nint moved;
-            if (write)
-            {
-                memcpy_from_page(chunk[..n], page, offset);
-                moved = file.f_op.write_iter!(file, chunk[..n], ref at_file);
-            }
-            else
-            {
-                moved = file.f_op.read_iter!(file, chunk[..n], ref at_file);
-                if (moved > 0)
-                    memcpy_to_page(page, offset, chunk[..(int)moved]);
-            }
-
-            unpin_user_page(page);
-            if (moved < 0)
-                return moved;
-            done += (ulong)moved;
-            if (moved < n)
-                break;
-        }
-
-        return (long)done;
+        page = default;
+        return access_ok(address, (ulong)bytes) &&
+            pin_user_pages_fast(address & PAGE_MASK, 1, toDevice ? foll_flag.NONE : foll_flag.FOLL_WRITE, new Span<page>(ref page)) == 1;
     }
 }

@@ -108,7 +108,7 @@ internal static class Fcntl
                 return 0;
             case F_GETPIPE_SZ:
             case F_SETPIPE_SZ:
-                return -EBADF;
+                return Pipe.pipe_fcntl(filp, cmd, (uint)arg);
             default:
                 return -EINVAL;
         }

@@ -87,9 +87,7 @@ internal static unsafe class ReadWrite
         count = Math.Min(count, MAX_RW_COUNT);
         if (file.f_op.read is { } read)
             return read(file, buf, count, ref pos);
-        if (PinnedIo.Bypasses(file))
-            return PinnedIo.Direct(file, buf, count, ref pos, write: false);
-        return Chunks(file, buf, count, ref pos, file.f_op.read_iter!);
+        return PinnedIo.Bypasses(file) ? PinnedIo.Direct(file, buf, count, ref pos, write: false) : Transfer(file, buf, count, ref pos, write: false, pinned: false);
     }
 
     [MightSleep]
@@ -107,9 +105,7 @@ internal static unsafe class ReadWrite
         count = Math.Min(count, MAX_RW_COUNT);
         if (file.f_op.write is { } write)
             return write(file, buf, count, ref pos);
-        if (PinnedIo.Bypasses(file))
-            return PinnedIo.Direct(file, buf, count, ref pos, write: true);
-        return WriteChunks(file, buf, count, ref pos, file.f_op.write_iter!);
+        return PinnedIo.Bypasses(file) ? PinnedIo.Direct(file, buf, count, ref pos, write: true) : Transfer(file, buf, count, ref pos, write: true, pinned: false);
     }
 
     [MightSleep]
@@ -290,65 +286,74 @@ internal static unsafe class ReadWrite
         return done;
     }
 
-    private static bool WholeBuffers(@file file) => (file_inode(file).i_mode & S_IFMT) == S_IFIFO;
-
-    // A page at a time through a buffer on the stack: neither the file's memory nor the user's is mapped while the other faults.
-    private static nint Chunks(@file file, ulong buf, ulong count, ref long pos, kernel_read_t read)
+    /// <summary>
+    /// Reads or writes through the file's iterator, a page at a time through a buffer on the stack: neither the file's memory nor the user's is mapped
+    /// while the other faults. <paramref name="pinned"/> is direct I/O, which pins each page of the user in place of copying.
+    /// </summary>
+    internal static nint Transfer(@file file, ulong buf, ulong count, ref long pos, bool write, bool pinned)
     {
         if (count == 0)
-            return read(file, [], ref pos);
+            return write ? file.f_op.write_iter!(file, [], ref pos) : file.f_op.read_iter!(file, [], ref pos);
         Span<byte> chunk = stackalloc byte[(int)PAGE_SIZE];
         nint done = 0;
         while ((ulong)done < count)
         {
-            long at = pos;
-            int want = (int)Math.Min((ulong)chunk.Length, count - (ulong)done);
-            nint got = read(file, chunk[..want], ref at);
-            if (got <= 0)
-                return done != 0 ? done : got;
-            ulong left;
-            fixed (byte* from = chunk)
-                left = copy_to_user(buf + (ulong)done, from, (ulong)got);
-            nint copied = got - (nint)left;
-
-            // A pipe hands over a buffer whole or not at all.
-            if (left != 0 && WholeBuffers(file))
-                copied = 0;
-            pos += copied;
-            done += copied;
-            if (left != 0)
-                return done != 0 ? done : -EFAULT;
-            if (got < want)
+            ulong at = buf + (ulong)done;
+            int want = (int)Math.Min(pinned ? PAGE_SIZE - (at & ~PAGE_MASK) : PAGE_SIZE, count - (ulong)done);
+            Span<byte> piece = chunk[..want];
+            page page = default;
+            if (pinned && !PinnedIo.Pin(at, want, write, out page))
+                return -EFAULT;
+            nint moved = write ? PutPiece(file, at, piece, page, ref pos) : GetPiece(file, at, piece, page, ref pos);
+            if (pinned)
+                unpin_user_page(page);
+            if (moved <= 0)
+                return done != 0 ? done : moved;
+            done += moved;
+            if (moved < want)
                 break;
         }
 
         return done;
     }
 
-    private static nint WriteChunks(@file file, ulong buf, ulong count, ref long pos, kernel_write_t write)
+    private static nint GetPiece(@file file, ulong at, Span<byte> piece, page page, ref long pos)
     {
-        if (count == 0)
-            return write(file, [], ref pos);
-        Span<byte> chunk = stackalloc byte[(int)PAGE_SIZE];
-        nint done = 0;
-        while ((ulong)done < count)
+        long next = pos;
+        nint got = file.f_op.read_iter!(file, piece, ref next);
+        if (got <= 0)
+            return got;
+        ulong left = 0;
+        if (!page.IS_NULL)
         {
-            int want = (int)Math.Min((ulong)chunk.Length, count - (ulong)done);
-            ulong left;
-            fixed (byte* to = chunk)
-                left = copy_from_user(to, buf + (ulong)done, (ulong)want);
-            int got = left != 0 && WholeBuffers(file) ? 0 : want - (int)left;
-            if (got == 0)
-                return done != 0 ? done : -EFAULT;
-            nint put = write(file, chunk[..got], ref pos);
-            if (put <= 0)
-                return done != 0 ? done : put;
-            done += put;
-            if (put < want)
-                break;
+            memcpy_to_page(page, at & ~PAGE_MASK, piece[..(int)got]);
+        }
+        else
+        {
+            fixed (byte* from = piece)
+                left = copy_to_user(at, from, (ulong)got);
         }
 
-        return done;
+        nint copied = got - (nint)left;
+        pos += copied;
+        return copied != 0 ? copied : -EFAULT;
+    }
+
+    private static nint PutPiece(@file file, ulong at, Span<byte> piece, page page, ref long pos)
+    {
+        ulong left = 0;
+        if (!page.IS_NULL)
+        {
+            memcpy_from_page(piece, page, at & ~PAGE_MASK);
+        }
+        else
+        {
+            fixed (byte* to = piece)
+                left = copy_from_user(to, at, (ulong)piece.Length);
+        }
+
+        int got = piece.Length - (int)left;
+        return got == 0 ? -EFAULT : file.f_op.write_iter!(file, piece[..got], ref pos);
     }
 
     /// <summary>sendfile(2) with a pointer to the position, which moves by what was sent.</summary>

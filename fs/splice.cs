@@ -23,7 +23,7 @@ internal static class Splice
                 return -EINVAL;
             if (has_off_out && rw_verify_area(off_out, len) != 0)
                 return -EINVAL;
-            return @out.f_op.splice_write is { } write ? Move(@in, ref off_in, @in.f_op.splice_read!, @out, ref off_out, write, len) : -EINVAL;
+            return @out.f_op.splice_write is { } write ? Move(ipipe, @in, ref off_in, @in.f_op.splice_read!, @out, ref off_out, write, len) : -EINVAL;
         }
 
         if (opipe is not null && ipipe is null)
@@ -34,7 +34,7 @@ internal static class Splice
                 return -EINVAL;
             if (has_off_in && rw_verify_area(off_in, len) != 0)
                 return -EINVAL;
-            return @in.f_op.splice_read is { } read ? Move(@in, ref off_in, read, @out, ref off_out, @out.f_op.splice_write!, len) : -EINVAL;
+            return @in.f_op.splice_read is { } read ? Move(opipe, @in, ref off_in, read, @out, ref off_out, @out.f_op.splice_write!, len) : -EINVAL;
         }
 
         return -EINVAL;
@@ -56,11 +56,16 @@ internal static class Splice
         return error;
     }
 
-    private static nint Move(@file @in, ref long pos_in, kernel_read_t read, @file @out, ref long pos_out, kernel_write_t write, ulong len)
+    /// <summary>Waits for the pipe once, then moves what is there, or what there is room for.</summary>
+    private static nint Move(pipe_inode_info pipe, @file @in, ref long pos_in, kernel_read_t read, @file @out, ref long pos_out, kernel_write_t write, ulong len)
     {
         Span<byte> chunk = stackalloc byte[(int)PAGE_SIZE];
         nint done = 0;
-        while ((ulong)done < len)
+        int error = WaitForPipe(pipe, @in, @out);
+        if (error != 0)
+            return error;
+        bool filling = get_pipe_info(@out) == pipe;
+        while ((ulong)done < len && (done == 0 || !(filling ? pipe.Full : pipe.Empty)))
         {
             nint got = read(@in, chunk[..(int)Math.Min((ulong)chunk.Length, len - (ulong)done)], ref pos_in);
             if (got <= 0)
@@ -72,6 +77,17 @@ internal static class Splice
         }
 
         return done;
+    }
+
+    private static int WaitForPipe(pipe_inode_info pipe, @file @in, @file @out)
+    {
+        @file end = get_pipe_info(@out) == pipe ? @out : @in;
+        if ((end.f_flags & O_NONBLOCK) != 0)
+            return 0;
+        int error = end == @out
+            ? wait_event_interruptible(pipe.wr_wait, pipe, static p => !p.Full || Volatile.Read(ref p.readers) == 0)
+            : wait_event_interruptible(pipe.rd_wait, pipe, static p => !p.Empty || Volatile.Read(ref p.writers) == 0);
+        return error < 0 ? -ERESTARTSYS : 0;
     }
 
     /// <summary>splice(2): a null pointer means that the file's own position is used.</summary>
