@@ -10,7 +10,9 @@ internal static unsafe class PinnedIo
 {
     private const ulong SectorSize = 512;
     private const int Batch = 16;
+    private const int RequestPages = 256;
     private const ulong MaxFixedBuffer = 1UL << 30;
+    private const ulong RingPages = 2;
 
     /// <summary>vmsplice(2) into a pipe.</summary>
     /// <returns>Bytes that entered the pipe; -EFAULT if not even the first page could be had, -EAGAIN for a full pipe.</returns>
@@ -65,6 +67,12 @@ internal static unsafe class PinnedIo
     [MightSleep]
     internal static long io_sqe_buffer_register(ulong address, ulong length)
     {
+        // The ring itself and its entries are memory that counts as locked, too.
+        ulong limit = capable(Capability.CAP_IPC_LOCK) ? ulong.MaxValue : rlimit(ResourceH.RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+        if (limit < RingPages)
+            return -ENOMEM;
+        if ((long)length < 0)
+            return -EINVAL;
         if (address == 0 || length == 0 || length > MaxFixedBuffer)
             return -EFAULT;
         ulong first = address & PAGE_MASK;
@@ -84,7 +92,7 @@ internal static unsafe class PinnedIo
             break;
         }
 
-        if (result == 0 && !capable(Capability.CAP_IPC_LOCK) && pages > rlimit(ResourceH.RLIMIT_MEMLOCK) >> PAGE_SHIFT)
+        if (result == 0 && pages > limit - RingPages)
             result = -ENOMEM;
         foreach (page page in pinned)
             unpin_user_page(page);
@@ -94,26 +102,77 @@ internal static unsafe class PinnedIo
     /// <summary>Whether reads and writes go to the disk past the page cache. A file system without a disk lets them through the cache.</summary>
     internal static bool Bypasses(@file file) => (file.f_flags & O_DIRECT) != 0 && file_inode(file).i_sb.s_magic == MagicH.EXT4_SUPER_MAGIC;
 
-    /// <summary>read(2) and write(2) past the page cache: memory is pinned in place of copied.</summary>
-    /// <returns>Bytes, -EINVAL for what is not in units of 512 bytes, -EFAULT if any page cannot be pinned.</returns>
+    /// <summary>
+    /// read(2) and write(2) past the page cache: as much memory as can be had is pinned for one request to the disk, which takes whole sectors of it.
+    /// A request within one page goes through as it is; one over several must begin at a sector's boundary in memory, and is refused when that
+    /// is seen, which is after its pages have been faulted in.
+    /// </summary>
+    /// <returns>Bytes, -EINVAL for a length or position that is not in units of 512 bytes, -EFAULT if any page cannot be pinned.</returns>
     [MightSleep]
     internal static nint Direct(@file file, ulong address, ulong length, ref long pos, bool write)
     {
-        if (((address | length | (ulong)pos) & (SectorSize - 1)) != 0)
+        if (length == 0)
+            return 0;
+        if (((length | (ulong)pos) & (SectorSize - 1)) != 0)
             return -EINVAL;
-        long at = pos;
-        nint moved = ReadWrite.Transfer(file, address, length, ref at, write, pinned: true);
-        if (moved > 0)
-            pos = at;
-        return moved;
+        Span<page> pages = stackalloc page[RequestPages];
+        nint done = 0;
+        while ((ulong)done < length)
+        {
+            ulong at = address + (ulong)done;
+            ulong offset = at & (PAGE_SIZE - 1);
+            ulong left = length - (ulong)done;
+            int want = (int)Math.Min((offset + left + PAGE_SIZE - 1) >> PAGE_SHIFT, RequestPages);
+            foll_flag flags = write ? foll_flag.NONE : foll_flag.FOLL_WRITE;
+            int got = access_ok(at, left) ? pin_user_pages_fast(at & PAGE_MASK, want, flags, pages[..want]) : 0;
+            if (got <= 0)
+                return -EFAULT;
+            ulong bytes = Math.Min(((ulong)got << PAGE_SHIFT) - offset, left) & ~(SectorSize - 1);
+            nint moved = -EFAULT;
+            if (bytes != 0)
+                moved = offset + bytes > PAGE_SIZE && (at & (SectorSize - 1)) != 0 ? -EINVAL : Transfer(file, pages[..got], offset, bytes, ref pos, write);
+            foreach (page page in pages[..got])
+                unpin_user_page(page);
+            if (moved < 0)
+                return moved;
+            done += moved;
+            if ((ulong)moved < bytes)
+                break;
+        }
+
+        return done;
     }
 
-    /// <summary>Pins the page that the bytes lie in, for the device to read or to write.</summary>
-    [MustCheck]
-    internal static bool Pin(ulong address, int bytes, bool toDevice, out page page)
+    private static nint Transfer(@file file, ReadOnlySpan<page> pages, ulong offset, ulong bytes, ref long pos, bool write)
     {
-        page = default;
-        return access_ok(address, (ulong)bytes) &&
-            pin_user_pages_fast(address & PAGE_MASK, 1, toDevice ? foll_flag.NONE : foll_flag.FOLL_WRITE, new Span<page>(ref page)) == 1;
+        Span<byte> chunk = stackalloc byte[(int)PAGE_SIZE];
+        nint done = 0;
+        foreach (page page in pages)
+        {
+            int n = (int)Math.Min(PAGE_SIZE - offset, bytes - (ulong)done);
+            if (n == 0)
+                break;
+            nint moved;
+            if (write)
+            {
+                memcpy_from_page(chunk[..n], page, offset);
+                moved = file.f_op.write_iter!(file, chunk[..n], ref pos);
+            }
+            else
+            {
+                moved = file.f_op.read_iter!(file, chunk[..n], ref pos);
+                if (moved > 0)
+                    memcpy_to_page(page, offset, chunk[..(int)moved]);
+            }
+
+            if (moved < 0)
+                return moved;
+            done += moved;
+            if (moved < n)
+                break;
+            offset = 0;
+        }
+
+        return done;
     }
 }

@@ -87,7 +87,7 @@ internal static unsafe class ReadWrite
         count = Math.Min(count, MAX_RW_COUNT);
         if (file.f_op.read is { } read)
             return read(file, buf, count, ref pos);
-        return PinnedIo.Bypasses(file) ? PinnedIo.Direct(file, buf, count, ref pos, write: false) : Transfer(file, buf, count, ref pos, write: false, pinned: false);
+        return PinnedIo.Bypasses(file) ? PinnedIo.Direct(file, buf, count, ref pos, write: false) : Transfer(file, buf, count, ref pos, write: false);
     }
 
     [MightSleep]
@@ -105,7 +105,7 @@ internal static unsafe class ReadWrite
         count = Math.Min(count, MAX_RW_COUNT);
         if (file.f_op.write is { } write)
             return write(file, buf, count, ref pos);
-        return PinnedIo.Bypasses(file) ? PinnedIo.Direct(file, buf, count, ref pos, write: true) : Transfer(file, buf, count, ref pos, write: true, pinned: false);
+        return PinnedIo.Bypasses(file) ? PinnedIo.Direct(file, buf, count, ref pos, write: true) : Transfer(file, buf, count, ref pos, write: true);
     }
 
     [MightSleep]
@@ -288,9 +288,9 @@ internal static unsafe class ReadWrite
 
     /// <summary>
     /// Reads or writes through the file's iterator, a page at a time through a buffer on the stack: neither the file's memory nor the user's is mapped
-    /// while the other faults. <paramref name="pinned"/> is direct I/O, which pins each page of the user in place of copying.
+    /// while the other faults.
     /// </summary>
-    internal static nint Transfer(@file file, ulong buf, ulong count, ref long pos, bool write, bool pinned)
+    internal static nint Transfer(@file file, ulong buf, ulong count, ref long pos, bool write)
     {
         if (count == 0)
             return write ? file.f_op.write_iter!(file, [], ref pos) : file.f_op.read_iter!(file, [], ref pos);
@@ -299,14 +299,9 @@ internal static unsafe class ReadWrite
         while ((ulong)done < count)
         {
             ulong at = buf + (ulong)done;
-            int want = (int)Math.Min(pinned ? PAGE_SIZE - (at & ~PAGE_MASK) : PAGE_SIZE, count - (ulong)done);
+            int want = (int)Math.Min(PAGE_SIZE, count - (ulong)done);
             Span<byte> piece = chunk[..want];
-            page page = default;
-            if (pinned && !PinnedIo.Pin(at, want, write, out page))
-                return -EFAULT;
-            nint moved = write ? PutPiece(file, at, piece, page, ref pos) : GetPiece(file, at, piece, page, ref pos);
-            if (pinned)
-                unpin_user_page(page);
+            nint moved = write ? PutPiece(file, at, piece, ref pos) : GetPiece(file, at, piece, ref pos);
             if (moved <= 0)
                 return done != 0 ? done : moved;
             done += moved;
@@ -317,40 +312,26 @@ internal static unsafe class ReadWrite
         return done;
     }
 
-    private static nint GetPiece(@file file, ulong at, Span<byte> piece, page page, ref long pos)
+    private static nint GetPiece(@file file, ulong at, Span<byte> piece, ref long pos)
     {
         long next = pos;
         nint got = file.f_op.read_iter!(file, piece, ref next);
         if (got <= 0)
             return got;
-        ulong left = 0;
-        if (!page.IS_NULL)
-        {
-            memcpy_to_page(page, at & ~PAGE_MASK, piece[..(int)got]);
-        }
-        else
-        {
-            fixed (byte* from = piece)
-                left = copy_to_user(at, from, (ulong)got);
-        }
+        ulong left;
+        fixed (byte* from = piece)
+            left = copy_to_user(at, from, (ulong)got);
 
         nint copied = got - (nint)left;
         pos += copied;
         return copied != 0 ? copied : -EFAULT;
     }
 
-    private static nint PutPiece(@file file, ulong at, Span<byte> piece, page page, ref long pos)
+    private static nint PutPiece(@file file, ulong at, Span<byte> piece, ref long pos)
     {
-        ulong left = 0;
-        if (!page.IS_NULL)
-        {
-            memcpy_from_page(piece, page, at & ~PAGE_MASK);
-        }
-        else
-        {
-            fixed (byte* to = piece)
-                left = copy_from_user(to, at, (ulong)piece.Length);
-        }
+        ulong left;
+        fixed (byte* to = piece)
+            left = copy_from_user(to, at, (ulong)piece.Length);
 
         int got = piece.Length - (int)left;
         return got == 0 ? -EFAULT : file.f_op.write_iter!(file, piece[..got], ref pos);

@@ -17,6 +17,7 @@ internal static class Capability
     internal const int CAP_IPC_LOCK = 14;
     internal const int CAP_SYS_RAWIO = 17;
     internal const int CAP_SYS_ADMIN = 21;
+    internal const int CAP_SYS_BOOT = 22;
     internal const int CAP_SYS_NICE = 23;
     internal const int CAP_SYS_RESOURCE = 24;
 

@@ -101,6 +101,7 @@ internal abstract class KvmArch
 
     // vCPU. Under vcpu->mutex.
 
+    [MustHold("kvm.lock")]
     internal virtual int kvm_arch_vcpu_precreate(kvm kvm, uint id) => 0;
 
     [MustCheck]

@@ -125,6 +125,12 @@ internal sealed partial class kvm
     internal readonly List<kvm_vcpu> vcpu_array = [];
     internal int online_vcpus;
     internal int created_vcpus;
+
+    /// <summary>Bytes of each vCPU's ring of dirty pages, which then is in place of the bitmaps; 0 without rings. Written under lock.</summary>
+    internal uint dirty_ring_size;
+
+    /// <summary>Where coalesced writes of devices are kept for user space.</summary>
+    internal page coalesced_mmio_ring;
     internal int max_vcpus;
 
     /// <summary>References: VM descriptor, vCPU descriptors, guest_memfd files.</summary>
@@ -180,6 +186,10 @@ internal sealed partial class kvm_vcpu
 
     /// <summary>Page frame of the kvm_run area that user space maps.</summary>
     internal page run_page;
+
+    /// <summary>Data of a port I/O exit, and coalesced writes: further pages of the area. Those of coalesced writes are the VM's.</summary>
+    internal page pio_page;
+    internal kvm_dirty_ring? dirty_ring;
 
     /// <summary>Whether the pending MMIO or I/O exit needs user space's answer before the guest goes on.</summary>
     internal bool mmio_needed;

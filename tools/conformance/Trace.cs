@@ -29,6 +29,8 @@ internal sealed record TraceHeader
     public string Kernel { get; init; } = string.Empty;
 
     public long NumaNodes { get; init; } = 1;
+
+    public string? Note { get; init; }
 }
 
 /// <summary>Reads traces line by line.</summary>
@@ -107,6 +109,7 @@ internal sealed class TraceReader : IDisposable
             Uid = (uint)Env("uid", 0),
             Kernel = header.OptionalText("kernel") ?? string.Empty,
             NumaNodes = (long)Env("numa_nodes", 1),
+            Note = header.OptionalText("note"),
         };
 
         ulong Env(string field, ulong fallback)

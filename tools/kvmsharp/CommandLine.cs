@@ -37,6 +37,11 @@ internal static class CommandLine
             var configuration = new InvocationConfiguration { EnableDefaultExceptionHandler = false, Output = output, Error = error };
             return parsed.Invoke(configuration);
         }
+        catch (TraceFormatException bad)
+        {
+            error.WriteLine($"kvmsharp: {bad.Message}");
+            return ExitCodes.BadInput;
+        }
         catch (HostException host)
         {
             error.WriteLine($"kvmsharp: {host.Message}");

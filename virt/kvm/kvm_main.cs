@@ -131,10 +131,19 @@ internal static unsafe partial class KvmMain
         r = kvm_init_mmu_notifier(kvm);
         if (r != 0)
             goto out_err_no_mmu_notifier;
+        kvm.coalesced_mmio_ring = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+        if (kvm.coalesced_mmio_ring.IS_NULL)
+        {
+            r = -ENOMEM;
+            goto out_no_coalesced_mmio;
+        }
+
         kernel.LiveVms.Born(kvm, "kvm-vm");
         HandOver(kvm, to: "the caller, in the error pointer");
         return kvm;
 
+    out_no_coalesced_mmio:
+        mmu_notifier_unregister(kvm.mmu_notifier!, kvm.mm);
     out_err_no_mmu_notifier:
         arch_ops.kvm_arch_destroy_vm(kvm);
     out_err_no_arch:
@@ -154,6 +163,7 @@ internal static unsafe partial class KvmMain
     private static void kvm_destroy_vm(kvm kvm)
     {
         // No guest_memfd file is left: each held a reference. So no unbind below can race with a release.
+        put_page(kvm.coalesced_mmio_ring);
         mmu_notifier_unregister(kvm.mmu_notifier!, kvm.mm);
 
         // A notifier that began before and whose end will never be called leaves no trace: nobody can run the VM any more.
@@ -437,7 +447,7 @@ internal static unsafe partial class KvmMain
             case KVM_CHECK_EXTENSION:
                 return kvm_vm_ioctl_check_extension_generic(filp.kernel, null, (long)arg);
             case KVM_GET_VCPU_MMAP_SIZE:
-                return arg != 0 ? -EINVAL : (long)PAGE_SIZE;
+                return arg != 0 ? -EINVAL : 3 * (long)PAGE_SIZE;
             default:
                 return -EINVAL;
         }
@@ -559,6 +569,9 @@ internal static unsafe partial class KvmMain
                 return 0;
             }
 
+            case KVM_CAP_DIRTY_LOG_RING:
+            case KVM_CAP_DIRTY_LOG_RING_ACQ_REL:
+                return cap.flags != 0 || cap.args[0] != (uint)cap.args[0] ? -EINVAL : kvm_vm_ioctl_enable_dirty_log_ring(kvm, (uint)cap.args[0]);
             case KVM_CAP_HALT_POLL:
                 return cap.flags != 0 || cap.args[0] != (uint)cap.args[0] ? -EINVAL : 0;
 

@@ -5,6 +5,34 @@ namespace Linux;
 /// <summary>Dirty logging.</summary>
 internal static unsafe partial class KvmMain
 {
+    private static bool kvm_use_dirty_bitmap(kvm kvm) => kvm.dirty_ring_size == 0;
+
+    /// <summary>Gives every vCPU to come a ring of that many bytes.</summary>
+    /// <returns>0; -EINVAL for a size that is no power of two, too small, or given before or too late; -E2BIG.</returns>
+    [MustCheck]
+    private static int kvm_vm_ioctl_enable_dirty_log_ring(kvm kvm, uint size)
+    {
+        const uint SizeOfEntry = 16;
+        if (size == 0 || (size & (size - 1)) != 0)
+            return -EINVAL;
+        if (size < DirtyRing.KVM_DIRTY_RING_RSVD_ENTRIES * SizeOfEntry || size < PAGE_SIZE)
+            return -EINVAL;
+        if (size > DirtyRing.KVM_DIRTY_RING_MAX_ENTRIES * SizeOfEntry)
+            return -E2BIG;
+        if (kvm.dirty_ring_size != 0)
+            return -EINVAL;
+        int r = -EINVAL;
+        mutex_lock(kvm.@lock);
+        if (kvm.created_vcpus == 0)
+        {
+            kvm.dirty_ring_size = size;
+            r = 0;
+        }
+
+        mutex_unlock(kvm.@lock);
+        return r;
+    }
+
     private static ulong kvm_dirty_bitmap_bytes(kvm_memory_slot memslot) => (memslot.npages + 63) / 64 * 8;
 
     [MustCheck]
@@ -20,9 +48,17 @@ internal static unsafe partial class KvmMain
 
     internal static void mark_page_dirty_in_slot(kvm kvm, kvm_memory_slot? memslot, gfn_t gfn)
     {
-        if (memslot?.dirty_bitmap is not { } bitmap)
+        if (memslot is null || (memslot.flags & KVM_MEM_LOG_DIRTY_PAGES) == 0)
             return;
         ulong rel_gfn = gfn - memslot.base_gfn;
+        if (kvm.dirty_ring_size != 0 && current.kvm_running_vcpu is { } vcpu)
+        {
+            DirtyRing.kvm_dirty_ring_push(vcpu, ((uint)memslot.as_id << 16) | (ushort)memslot.id, rel_gfn);
+            return;
+        }
+
+        if (memslot.dirty_bitmap is not { } bitmap)
+            return;
         Interlocked.Or(ref bitmap[rel_gfn / 64], 1UL << (int)(rel_gfn % 64));
     }
 
@@ -47,6 +83,9 @@ internal static unsafe partial class KvmMain
     [MustHold("kvm.slots_lock")]
     private static int kvm_get_dirty_log_protect(kvm kvm, ref kvm_dirty_log log)
     {
+        // Rings and bitmaps exclude one another.
+        if (!kvm_use_dirty_bitmap(kvm))
+            return -ENXIO;
         int as_id = (int)(log.slot >> 16);
         int id = (ushort)log.slot;
         if (as_id >= kvm.arch_ops.kvm_arch_nr_memslot_as_ids(kvm) || id >= kvm.arch_ops.KVM_USER_MEM_SLOTS)
@@ -94,6 +133,8 @@ internal static unsafe partial class KvmMain
     [MustHold("kvm.slots_lock")]
     private static int kvm_clear_dirty_log_protect(kvm kvm, ref kvm_clear_dirty_log log)
     {
+        if (!kvm_use_dirty_bitmap(kvm))
+            return -ENXIO;
         int as_id = (int)(log.slot >> 16);
         int id = (ushort)log.slot;
         if (as_id >= kvm.arch_ops.kvm_arch_nr_memslot_as_ids(kvm) || id >= kvm.arch_ops.KVM_USER_MEM_SLOTS)

@@ -218,7 +218,7 @@ internal static partial class KvmMain
             {
                 @new.dirty_bitmap = old.dirty_bitmap;
             }
-            else
+            else if (kvm_use_dirty_bitmap(kvm))
             {
                 int err = kvm_alloc_dirty_bitmap(kvm, @new);
                 if (err != 0)

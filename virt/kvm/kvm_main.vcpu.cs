@@ -2,6 +2,12 @@
 // Mirrors virt/kvm/kvm_main.c, Linux 6.18.
 namespace Linux;
 
+internal sealed partial class task_struct
+{
+    /// <summary>The vCPU that is loaded while the task carries out a request on it.</summary>
+    internal kvm_vcpu? kvm_running_vcpu;
+}
+
 internal sealed unsafe partial class kvm_vcpu
 {
     /// <summary>The shared area through its direct-map page, which is never zapped. Written by the task that holds vcpu->mutex.</summary>
@@ -11,6 +17,10 @@ internal sealed unsafe partial class kvm_vcpu
 /// <summary>vCPUs.</summary>
 internal static unsafe partial class KvmMain
 {
+    private const ulong KVM_PIO_PAGE_OFFSET = 1;
+    private const ulong KVM_COALESCED_MMIO_PAGE_OFFSET = 2;
+    private const ulong KVM_DIRTY_LOG_PAGE_OFFSET = 64;
+
     internal static void kvm_vcpu_srcu_read_lock(kvm_vcpu vcpu) => vcpu.srcu_idx = srcu_read_lock(vcpu.kvm.srcu);
 
     internal static void kvm_vcpu_srcu_read_unlock(kvm_vcpu vcpu) => srcu_read_unlock(vcpu.kvm.srcu, vcpu.srcu_idx);
@@ -18,15 +28,32 @@ internal static unsafe partial class KvmMain
     private static vm_fault_t kvm_vcpu_fault(ref vm_fault vmf)
     {
         var vcpu = (kvm_vcpu)vmf.vma.vm_file!.private_data!;
-        if (vmf.pgoff != 0)
+        page page;
+        if (vmf.pgoff == 0)
+            page = vcpu.run_page;
+        else if (vmf.pgoff == KVM_PIO_PAGE_OFFSET)
+            page = vcpu.pio_page;
+        else if (vmf.pgoff == KVM_COALESCED_MMIO_PAGE_OFFSET)
+            page = vcpu.kvm.coalesced_mmio_ring;
+        else if (kvm_page_in_dirty_ring(vcpu.kvm, vmf.pgoff))
+            page = DirtyRing.kvm_dirty_ring_get_page(vcpu.dirty_ring!, vmf.pgoff - KVM_DIRTY_LOG_PAGE_OFFSET);
+        else
             return vm_fault_t.VM_FAULT_SIGBUS;
-        get_page(vcpu.run_page);
-        vmf.page = vcpu.run_page;
+        get_page(page);
+        vmf.page = page;
         return vm_fault_t.NONE;
     }
 
+    private static bool kvm_page_in_dirty_ring(kvm kvm, ulong pgoff) =>
+        pgoff >= KVM_DIRTY_LOG_PAGE_OFFSET && pgoff < KVM_DIRTY_LOG_PAGE_OFFSET + (kvm.dirty_ring_size / PAGE_SIZE);
+
     private static int kvm_vcpu_mmap(@file file, vm_area_struct vma)
     {
+        var vcpu = (kvm_vcpu)file.private_data!;
+        ulong pages = vma_pages(vma);
+        bool ring = kvm_page_in_dirty_ring(vcpu.kvm, vma.vm_pgoff) || kvm_page_in_dirty_ring(vcpu.kvm, vma.vm_pgoff + pages - 1);
+        if (ring && ((vma.vm_flags & VM_EXEC) != 0 || (vma.vm_flags & VM_SHARED) == 0))
+            return -EINVAL;
         vma.vm_ops = kvm_vcpu_vm_ops;
         return 0;
     }
@@ -49,6 +76,9 @@ internal static unsafe partial class KvmMain
     private static void kvm_vcpu_destroy(kvm_vcpu vcpu)
     {
         vcpu.kvm.arch_ops.kvm_arch_vcpu_destroy(vcpu);
+        if (vcpu.dirty_ring is { } ring)
+            DirtyRing.kvm_dirty_ring_free(ring);
+        put_page(vcpu.pio_page);
         put_page(vcpu.run_page);
     }
 
@@ -86,10 +116,23 @@ internal static unsafe partial class KvmMain
             goto vcpu_decrement;
         }
 
-        var vcpu = new kvm_vcpu(kvm, (uint)id) { run_page = run_page };
+        page pio_page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+        if (pio_page.IS_NULL)
+        {
+            r = -ENOMEM;
+            goto vcpu_free_run_page;
+        }
+
+        var vcpu = new kvm_vcpu(kvm, (uint)id) { run_page = run_page, pio_page = pio_page };
         r = arch.kvm_arch_vcpu_create(vcpu);
         if (r != 0)
-            goto vcpu_free_run_page;
+            goto vcpu_free_pio_page;
+        if (kvm.dirty_ring_size != 0)
+        {
+            r = DirtyRing.kvm_dirty_ring_alloc(kvm, out vcpu.dirty_ring, kvm.dirty_ring_size);
+            if (r != 0)
+                goto arch_vcpu_destroy;
+        }
 
         mutex_lock(kvm.@lock);
         foreach (kvm_vcpu other in kvm.vcpu_array)
@@ -121,7 +164,12 @@ internal static unsafe partial class KvmMain
 
     unlock_vcpu_destroy:
         mutex_unlock(kvm.@lock);
+        if (vcpu.dirty_ring is { } ring)
+            DirtyRing.kvm_dirty_ring_free(ring);
+    arch_vcpu_destroy:
         arch.kvm_arch_vcpu_destroy(vcpu);
+    vcpu_free_pio_page:
+        put_page(pio_page);
     vcpu_free_run_page:
         put_page(run_page);
     vcpu_decrement:
@@ -162,6 +210,7 @@ internal static unsafe partial class KvmMain
             return -EINTR;
 
         long r;
+        current.kvm_running_vcpu = vcpu;
         switch (ioctl)
         {
             case KVM_RUN:
@@ -189,6 +238,7 @@ internal static unsafe partial class KvmMain
                 break;
         }
 
+        current.kvm_running_vcpu = null;
         mutex_unlock(vcpu.mutex);
         return r;
     }

@@ -110,6 +110,9 @@ internal sealed unsafe class X86Kvm : KvmArch
     internal override void kvm_arch_gmem_invalidate(Kernel kernel, kvm_pfn_t start, kvm_pfn_t end) =>
         X86.kvm_arch_gmem_invalidate(this, kernel, start, end);
 
+    [MustHold("kvm.lock")]
+    internal override int kvm_arch_vcpu_precreate(kvm kvm, uint id) => X86.kvm_arch_vcpu_precreate(kvm, id);
+
     internal override int kvm_arch_vcpu_create(kvm_vcpu vcpu) => X86.kvm_arch_vcpu_create(vcpu);
 
     internal override void kvm_arch_vcpu_destroy(kvm_vcpu vcpu) => X86.kvm_arch_vcpu_destroy(vcpu);

@@ -17,6 +17,25 @@ internal static unsafe class X86
     private const int MAX_IO_MSRS = 256;
     private const uint PioDataOffset = 3072;
 
+    private const int KVM_COALESCED_MMIO_PAGE_OFFSET = 2;
+    private const int KVM_MAX_IRQ_ROUTES = 4096;
+    private const int KVM_MAX_MCE_BANKS = 32;
+    private const int KVM_CLOCK_VALID_FLAGS = 14;
+    private const int KVM_SYNC_X86_VALID_FIELDS = 7;
+    private const int KVM_GUESTDBG_VALID_MASK = 0x1f0003;
+    private const int SizeOfXsave = 4096;
+    private const ulong KVM_X2APIC_API_VALID_FLAGS = 15;
+    private const ulong KVM_X2APIC_ENABLE_SUPPRESS_EOI_BROADCAST = 4;
+    private const ulong KVM_X2APIC_DISABLE_SUPPRESS_EOI_BROADCAST = 8;
+    private const ulong KVM_MSR_EXIT_REASON_VALID_MASK = 7;
+    private const ulong KVM_BUS_LOCK_DETECTION_EXIT = 2;
+
+    /// <summary>HLT, PAUSE and C-states; not MWAIT, which needs it on the host.</summary>
+    private const ulong KVM_X86_DISABLE_EXITS_ALLOWED = 14;
+
+    private const ulong KVM_MEMSLOT_PAGES_TO_MMU_PAGES_RATIO = 50;
+    private const ulong KVM_MIN_ALLOC_MMU_PAGES = 64;
+
     private static readonly IpiFunction s_kick = kvm_kick;
 
     // VMs.
@@ -75,6 +94,88 @@ internal static unsafe class X86
             case KVM_CAP_MEMORY_FAULT_INFO:
             case KVM_CAP_VM_DISABLE_NX_HUGE_PAGES:
                 return 1;
+
+            // Parts that user space may ask for although nothing modelled here makes use of them: devices, interrupts, clocks, registers.
+            case KVM_CAP_MMU_SHADOW_CACHE_CONTROL:
+            case KVM_CAP_SET_TSS_ADDR:
+            case KVM_CAP_VAPIC:
+            case KVM_CAP_CLOCKSOURCE:
+            case KVM_CAP_PIT:
+            case KVM_CAP_NOP_IO_DELAY:
+            case KVM_CAP_MP_STATE:
+            case KVM_CAP_USER_NMI:
+            case KVM_CAP_SET_GUEST_DEBUG:
+            case KVM_CAP_REINJECT_CONTROL:
+            case KVM_CAP_IRQ_INJECT_STATUS:
+            case KVM_CAP_IRQFD:
+            case KVM_CAP_PIT2:
+            case KVM_CAP_SET_BOOT_CPU_ID:
+            case KVM_CAP_PIT_STATE2:
+            case KVM_CAP_IOEVENTFD:
+            case KVM_CAP_SET_IDENTITY_MAP_ADDR:
+            case KVM_CAP_VCPU_EVENTS:
+            case KVM_CAP_INTR_SHADOW:
+            case KVM_CAP_DEBUGREGS:
+            case KVM_CAP_X86_ROBUST_SINGLESTEP:
+            case KVM_CAP_ENABLE_CAP:
+            case KVM_CAP_XSAVE:
+            case KVM_CAP_XCRS:
+            case KVM_CAP_ASYNC_PF:
+            case KVM_CAP_GET_TSC_KHZ:
+            case KVM_CAP_ONE_REG:
+            case KVM_CAP_TSC_DEADLINE_TIMER:
+            case KVM_CAP_KVMCLOCK_CTRL:
+            case KVM_CAP_SIGNAL_MSI:
+            case KVM_CAP_IRQFD_RESAMPLE:
+            case KVM_CAP_DEVICE_CTRL:
+            case KVM_CAP_EXT_EMUL_CPUID:
+            case KVM_CAP_IOAPIC_POLARITY_IGNORED:
+            case KVM_CAP_IOEVENTFD_NO_LENGTH:
+            case KVM_CAP_SPLIT_IRQCHIP:
+            case KVM_CAP_IOEVENTFD_ANY_LENGTH:
+            case KVM_CAP_VCPU_ATTRIBUTES:
+            case KVM_CAP_GET_MSR_FEATURES:
+            case KVM_CAP_MSR_PLATFORM_INFO:
+            case KVM_CAP_COALESCED_PIO:
+            case KVM_CAP_EXCEPTION_PAYLOAD:
+            case KVM_CAP_PMU_EVENT_FILTER:
+            case KVM_CAP_ASYNC_PF_INT:
+            case KVM_CAP_LAST_CPU:
+            case KVM_CAP_SMALLER_MAXPHYADDR:
+            case KVM_CAP_STEAL_TIME:
+            case KVM_CAP_X86_USER_SPACE_MSR:
+            case KVM_CAP_X86_MSR_FILTER:
+            case KVM_CAP_ENFORCE_PV_FEATURE_CPUID:
+            case KVM_CAP_VM_COPY_ENC_CONTEXT_FROM:
+            case KVM_CAP_SREGS2:
+            case KVM_CAP_BINARY_STATS_FD:
+            case KVM_CAP_EXIT_ON_EMULATION_FAILURE:
+            case KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM:
+            case KVM_CAP_SYS_ATTRIBUTES:
+            case KVM_CAP_SYSTEM_EVENT_DATA:
+            case KVM_CAP_X86_TRIPLE_FAULT_EVENT:
+            case KVM_CAP_PMU_EVENT_MASKED_EVENTS:
+            case KVM_CAP_X86_APIC_BUS_CYCLES_NS:
+            case KVM_CAP_X86_GUEST_MODE:
+                return 1;
+            case KVM_CAP_COALESCED_MMIO:
+                return KVM_COALESCED_MMIO_PAGE_OFFSET;
+            case KVM_CAP_IRQ_ROUTING:
+                return KVM_MAX_IRQ_ROUTES;
+            case KVM_CAP_MCE:
+                return KVM_MAX_MCE_BANKS;
+            case KVM_CAP_ADJUST_CLOCK:
+                return KVM_CLOCK_VALID_FLAGS;
+            case KVM_CAP_SYNC_REGS:
+                return KVM_SYNC_X86_VALID_FIELDS;
+            case KVM_CAP_SET_GUEST_DEBUG2:
+                return KVM_GUESTDBG_VALID_MASK;
+            case KVM_CAP_XSAVE2:
+                return SizeOfXsave;
+            case KVM_CAP_X86_DISABLE_EXITS:
+                return (int)KVM_X86_DISABLE_EXITS_ALLOWED;
+            case KVM_CAP_X2APIC_API:
+                return (int)(kvm is null || arch_of(kvm).irqchip_split ? KVM_X2APIC_API_VALID_FLAGS : KVM_X2APIC_API_VALID_FLAGS & ~KVM_X2APIC_ENABLE_SUPPRESS_EOI_BROADCAST);
             case KVM_CAP_DISABLE_QUIRKS2:
                 return (int)KVM_X86_VALID_QUIRKS;
             case KVM_CAP_EXIT_HYPERCALL:
@@ -126,9 +227,108 @@ internal static unsafe class X86
                     return -EINVAL;
                 arch_of(kvm).hypercall_exit_enabled = cap.args[0];
                 return 0;
+            case KVM_CAP_MAX_VCPU_ID:
+                return kvm_vm_set_max_vcpu_ids(kvm, cap.args[0]);
+            case KVM_CAP_SPLIT_IRQCHIP:
+                return cap.args[0] > KVM_MAX_IRQ_ROUTES ? -EINVAL : kvm_vm_split_irqchip(kvm);
+            case KVM_CAP_X2APIC_API:
+            {
+                const ulong suppress = KVM_X2APIC_ENABLE_SUPPRESS_EOI_BROADCAST | KVM_X2APIC_DISABLE_SUPPRESS_EOI_BROADCAST;
+                if ((cap.args[0] & ~KVM_X2APIC_API_VALID_FLAGS) != 0 || (cap.args[0] & suppress) == suppress)
+                    return -EINVAL;
+                return (cap.args[0] & KVM_X2APIC_ENABLE_SUPPRESS_EOI_BROADCAST) != 0 && !arch_of(kvm).irqchip_split ? -EINVAL : 0;
+            }
+
+            case KVM_CAP_X86_DISABLE_EXITS:
+                return (cap.args[0] & ~KVM_X86_DISABLE_EXITS_ALLOWED) != 0 ? -EINVAL : before_vcpus(kvm);
+            case KVM_CAP_VM_DISABLE_NX_HUGE_PAGES:
+                if (cap.args[0] != 0)
+                    return -EINVAL;
+                return !Capability.capable(Capability.CAP_SYS_BOOT) ? -EPERM : before_vcpus(kvm);
+            case KVM_CAP_X86_APIC_BUS_CYCLES_NS:
+                return kvm_vm_set_apic_bus_cycle(kvm, cap.args[0]);
+
+            // What follows tells KVM how to run vCPUs in ways that are not modelled: no more than valid or not.
+            case KVM_CAP_MSR_PLATFORM_INFO:
+            case KVM_CAP_EXCEPTION_PAYLOAD:
+            case KVM_CAP_X86_TRIPLE_FAULT_EVENT:
+                return 0;
+            case KVM_CAP_X86_USER_SPACE_MSR:
+                return (cap.args[0] & ~KVM_MSR_EXIT_REASON_VALID_MASK) != 0 ? -EINVAL : 0;
+            case KVM_CAP_X86_BUS_LOCK_EXIT:
+                return cap.args[0] > KVM_BUS_LOCK_DETECTION_EXIT ? -EINVAL : 0;
+            case KVM_CAP_EXIT_ON_EMULATION_FAILURE:
+                return cap.args[0] > 1 ? -EINVAL : 0;
             default:
                 return -EINVAL;
         }
+    }
+
+    private static int kvm_vm_set_max_vcpu_ids(kvm kvm, ulong ids)
+    {
+        kvm_arch arch = arch_of(kvm);
+        if (ids > (ulong)arch.module.KVM_MAX_VCPU_IDS)
+            return -EINVAL;
+        int r = -EINVAL;
+        mutex_lock(kvm.@lock);
+        if (arch.max_vcpu_ids == ids || arch.max_vcpu_ids == 0)
+        {
+            arch.max_vcpu_ids = (uint)ids;
+            r = 0;
+        }
+
+        mutex_unlock(kvm.@lock);
+        return r;
+    }
+
+    private static int kvm_vm_split_irqchip(kvm kvm)
+    {
+        int r = 0;
+        mutex_lock(kvm.@lock);
+        if (arch_of(kvm).irqchip_split)
+            r = -EEXIST;
+        else if (kvm.created_vcpus != 0)
+            r = -EINVAL;
+        else
+            arch_of(kvm).irqchip_split = true;
+        mutex_unlock(kvm.@lock);
+        return r;
+    }
+
+    private static int kvm_vm_set_apic_bus_cycle(kvm kvm, ulong bus_cycle_ns)
+    {
+        const ulong LargestCount = (ulong)uint.MaxValue * 128;
+        if (bus_cycle_ns == 0 || bus_cycle_ns > ulong.MaxValue / LargestCount)
+            return -EINVAL;
+        int r = 0;
+        mutex_lock(kvm.@lock);
+        if (!arch_of(kvm).irqchip_split)
+            r = -ENXIO;
+        else if (kvm.created_vcpus != 0)
+            r = -EINVAL;
+        else
+            arch_of(kvm).apic_bus_cycle_ns = bus_cycle_ns;
+        mutex_unlock(kvm.@lock);
+        return r;
+    }
+
+    private static int before_vcpus(kvm kvm)
+    {
+        mutex_lock(kvm.@lock);
+        int r = kvm.created_vcpus != 0 ? -EINVAL : 0;
+        mutex_unlock(kvm.@lock);
+        return r;
+    }
+
+    /// <summary>The first vCPU fixes the bound of their numbers.</summary>
+    [MustCheck]
+    [MustHold("kvm.lock")]
+    internal static int kvm_arch_vcpu_precreate(kvm kvm, uint id)
+    {
+        kvm_arch arch = arch_of(kvm);
+        if (arch.max_vcpu_ids == 0)
+            arch.max_vcpu_ids = (uint)arch.module.KVM_MAX_VCPU_IDS;
+        return id >= arch.max_vcpu_ids ? -EINVAL : 0;
     }
 
     // Memslots.
@@ -152,6 +352,8 @@ internal static unsafe class X86
 
     internal static void kvm_arch_commit_memory_region(kvm kvm, kvm_memory_slot? old, kvm_memory_slot? @new, kvm_mr_change change)
     {
+        if (change is kvm_mr_change.KVM_MR_CREATE or kvm_mr_change.KVM_MR_DELETE)
+            arch_of(kvm).n_max_mmu_pages = Math.Max(kvm.nr_memslot_pages / KVM_MEMSLOT_PAGES_TO_MMU_PAGES_RATIO, KVM_MIN_ALLOC_MMU_PAGES);
         kvm_mmu_slot_apply_flags(kvm, old, @new, change);
 
         // The metadata of a slot that only changed flags lives on in the new one.

@@ -113,6 +113,33 @@ public sealed class LiveRecorder
             recorder._sequences, recorder._operations, [.. recorder._found.Values.OfType<LiveFinding>().OrderByDescending(f => f.Count)], recorder._problems, recorder._unsteady);
     }
 
+    /// <summary>Carries out a hand-written list of operations on the host and writes the trace of it, under the list's name.</summary>
+    /// <param name="file">A trace whose outputs need not be there.</param>
+    /// <param name="folder">Where the trace goes.</param>
+    /// <returns>The trace's path and how many operations it has.</returns>
+    /// <exception cref="TraceFormatException">The list is not readable.</exception>
+    /// <exception cref="HostException">The host's side died or hung, or does not repeat its answers.</exception>
+    public static (string File, int Operations) Record(string file, string folder)
+    {
+        using var reader = new TraceReader(file);
+        TraceHeader header = LiveHost.Describe() with { Name = reader.Header.Name, Family = reader.Header.Family };
+        string[] texts = [.. reader.Operations().Select(op => op.Raw)];
+        IReadOnlyList<Answered>? recorded = null;
+        for (int i = 0; i < Repetitions; i++)
+        {
+            Operation[] operations = [.. texts.Select((text, line) => OperationWriter.Parse(file, line + 2, text))];
+            IReadOnlyList<Answered> again = LockStep.RunOnHost(OperationFeed.Of(operations), header).Answered;
+            int different = recorded is null ? -1 : Enumerable.Range(0, Math.Min(again.Count, recorded.Count)).FirstOrDefault(n => TraceWriter.Line(again[n]) != TraceWriter.Line(recorded[n]), -1);
+            if (different >= 0)
+                throw new HostException($"{file}:{different + 2}: the host does not give the same answer every time: {TraceWriter.Line(again[different])}");
+            recorded = again;
+        }
+
+        string path = Path.Combine(folder, header.Name + ".jsonl");
+        TraceWriter.Write(path, header, null, reader.Header.Note, recorded!);
+        return (path, recorded!.Count);
+    }
+
     private string ProfileOf(ulong seed) => _options.Profile ?? Profile.Names[(int)(seed % (ulong)Profile.Names.Count)];
 
     private OperationFeed Feed(ulong seed, string profile)

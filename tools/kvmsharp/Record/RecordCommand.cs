@@ -18,6 +18,7 @@ internal static class RecordCommand
     {
         var live = new Option<bool>("--live") { Description = "Use this host's own kernel: /dev/kvm, memfd_secret." };
         var check = Files("--check", "Run the inputs of these traces on the host and compare its answers with the recorded ones.");
+        var script = Files("--script", "Record hand-written lists of operations, traces without outputs, on the host; needs --out.");
         var seeds = new Option<string>("--seeds") { Description = "Seeds of the sequences: A..B, or one number.", DefaultValueFactory = _ => "1..100" };
         seeds.Aliases.Add("--seed");
         var operations = new Option<int>("--operations") { Description = "Operations in a sequence.", DefaultValueFactory = _ => 200 };
@@ -30,7 +31,7 @@ internal static class RecordCommand
         var raw = new Option<bool>("--no-shrink") { Description = "Report differences as they were found." };
         var command = new Command("record", "Run operations on this host's own kernel and on the model, and compare.")
         {
-            live, check, seeds, operations, profile, from, time, folder, keep, raw,
+            live, check, script, seeds, operations, profile, from, time, folder, keep, raw,
         };
         command.SetAction(parsed =>
         {
@@ -40,6 +41,9 @@ internal static class RecordCommand
                 throw new BadInputException($"record --live: {missing}");
             if (parsed.GetValue(check) is { Length: > 0 } traces)
                 return ReplayCommand.Run(ReplayCommand.Expand(traces), HostChecker.Check, "on the host", json: false, console, output, error);
+
+            if (parsed.GetValue(script) is { Length: > 0 } lists)
+                return Script(ReplayCommand.Expand(lists), Folder(parsed.GetValue(folder)) ?? throw new BadInputException("--script: --out is missing"), output);
 
             (ulong first, ulong last) = Seeds(parsed.GetValue(seeds)!);
             int length = parsed.GetValue(operations);
@@ -70,6 +74,17 @@ internal static class RecordCommand
                 output);
         });
         return command;
+    }
+
+    private static int Script(string[] lists, string folder, TextWriter output)
+    {
+        foreach (string list in lists)
+        {
+            (string file, int operations) = LiveRecorder.Record(list, folder);
+            output.WriteLine($"{file}: {operations} operations");
+        }
+
+        return ExitCodes.Fine;
     }
 
     private static int Record(LiveOptions options, IAnsiConsole console, TextWriter output)

@@ -111,6 +111,16 @@ internal sealed class kvm_arch
     internal ulong disabled_quirks;
     internal ulong hypercall_exit_enabled;
 
+    /// <summary>Bound of vCPU numbers; 0 until user space or the first vCPU fixes it. Under kvm.lock.</summary>
+    internal uint max_vcpu_ids;
+
+    /// <summary>Whether local APICs are KVM's and the rest of the interrupt controller user space's. Under kvm.lock.</summary>
+    internal bool irqchip_split;
+    internal ulong apic_bus_cycle_ns = 1;
+
+    /// <summary>Shadow pages that may be used; 0 until there is a memslot.</summary>
+    internal ulong n_max_mmu_pages;
+
     /// <summary>Tags the VM's translations in the guest TLBs.</summary>
     internal uint vpid_group;
 

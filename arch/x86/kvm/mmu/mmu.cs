@@ -416,8 +416,12 @@ internal static unsafe class X86Mmu
     [MightSleep]
     internal static long kvm_arch_vcpu_pre_fault_memory(kvm_vcpu vcpu, ref kvm_pre_fault_memory range)
     {
-        if (!arch_of(vcpu.kvm).pre_fault_allowed || !arch_of(vcpu.kvm).module.options.Tdp)
+        if (!arch_of(vcpu.kvm).pre_fault_allowed)
             return -EOPNOTSUPP;
+
+        // Shadow paging wants a root before it finds that it cannot; without a memslot there is no page for one.
+        if (!arch_of(vcpu.kvm).module.options.Tdp)
+            return arch_of(vcpu.kvm).n_max_mmu_pages == 0 ? -ENOSPC : -EOPNOTSUPP;
         if (range.gpa >> PAGE_SHIFT > kvm_mmu_max_gfn(vcpu.kvm))
             return -EINVAL;
         int r = kvm_mmu_reload(vcpu);
