@@ -11,7 +11,8 @@ namespace KvmSharp.Conformance;
 /// <param name="Operation">The line's text.</param>
 /// <param name="Difference">Which output, expected and actual.</param>
 /// <param name="State">Mappings and descriptors at that moment.</param>
-public sealed record Divergence(string File, int Line, string Operation, string Difference, string State);
+/// <param name="Predicted">The name of the strategy's difference that this is, or null if nothing predicts it.</param>
+public sealed record Divergence(string File, int Line, string Operation, string Difference, string State, string? Predicted = null);
 
 /// <summary>What became of one trace.</summary>
 /// <param name="File">Trace file.</param>
@@ -43,7 +44,7 @@ public static class Replayer
             {
                 Prepare(process, reader.Header);
                 var machine = new ModelMachine(process);
-                RunLines(lines, machine, new Session(machine), reader.Header.Noisy, divergences, ref operations, nested: false);
+                RunLines(lines, machine, new Session(machine), reader.Header.Noisy ? new DirectMapChanges() : null, divergences, ref operations, nested: false);
             });
         }
         catch (KernelOops oops)
@@ -78,13 +79,13 @@ public static class Replayer
 
     /// <summary>Lines of one process; a fork_begin recurses into the child's until its fork_end.</summary>
     internal static void RunLines(
-        IEnumerator<Operation> lines, IUserMachine process, Session session, bool noisy, List<Divergence> divergences, ref int operations, bool nested)
+        IEnumerator<Operation> lines, IUserMachine process, Session session, DirectMapChanges? noisy, List<Divergence> divergences, ref int operations, bool nested)
     {
         while (lines.MoveNext())
         {
             Operation op = lines.Current;
             operations++;
-            RunLine(op, session, noisy, divergences);
+            RunLine(op, process, session, noisy, divergences);
             if (op.Name == "fork_end" && nested)
                 return;
             if (op.Name != "fork_begin")
@@ -95,13 +96,19 @@ public static class Replayer
         }
     }
 
-    private static void RunLine(Operation op, Session session, bool noisy, List<Divergence> divergences)
+    private static void RunLine(Operation op, IUserMachine process, Session session, DirectMapChanges? noisy, List<Divergence> divergences)
     {
         string? difference;
+        string? predicted = null;
         try
         {
             Outcome outcome = session.Execute(op);
-            difference = noisy && op.Name == "direct_map_stats" ? null : outcome.Difference(op);
+            if (noisy is null || op.Name != "direct_map_stats")
+                difference = outcome.Difference(op);
+            else
+                difference = process is ModelMachine model ? noisy.Difference(op, outcome, model.PagesOutOfDirectMap()) : null;
+            if (difference is not null && process is ModelMachine of)
+                predicted = PredictedDifference.Classify(of.Strategy, op, outcome);
         }
         catch (UnboundNameException unbound)
         {
@@ -109,6 +116,6 @@ public static class Replayer
         }
 
         if (difference is not null)
-            divergences.Add(new Divergence(op.File, op.Line, op.Raw, difference, session.Describe()));
+            divergences.Add(new Divergence(op.File, op.Line, op.Raw, difference, session.Describe(), predicted));
     }
 }

@@ -45,7 +45,7 @@ public static class HostChecker
         HostMachine machine = Prepare(agent, reader.Header);
         try
         {
-            Replayer.RunLines(lines, machine, new Session(machine), reader.Header.Noisy, divergences, ref operations, nested: false);
+            Replayer.RunLines(lines, machine, new Session(machine), reader.Header.Noisy ? new DirectMapChanges() : null, divergences, ref operations, nested: false);
         }
         catch (AgentGoneException gone)
         {

@@ -36,6 +36,9 @@ internal sealed class ModelMachine : IUserMachine
 
     public ulong Scratch { get; }
 
+    /// <summary>Gets the name of the machine's direct-map strategy.</summary>
+    internal string Strategy => Kernel.direct_map.Name;
+
     private Kernel Kernel => _process.Kernel;
 
     public long Syscall(uint number, ulong a, ulong b, ulong c, ulong d, ulong e, ulong f) =>
@@ -111,6 +114,18 @@ internal sealed class ModelMachine : IUserMachine
             return 0;
         });
         return found;
+    }
+
+    /// <summary>Pages of the machine's memory that the direct map has an entry of their own for, which is not present.</summary>
+    internal long PagesOutOfDirectMap()
+    {
+        long pages = 0;
+        _process.Syscall(this, _ =>
+        {
+            Kernel.arch.WalkDirectMap(Kernel, (_, level, present, _) => pages += present ? 0 : 1L << (9 * (level - 1)));
+            return 0;
+        });
+        return pages;
     }
 
     public long EpollAdd(int fd) => _process.Syscall(fd, static fd => do_epoll_add((uint)fd));
