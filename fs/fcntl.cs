@@ -45,8 +45,8 @@ internal static class Fcntl
 
     private static int setfl(@file filp, uint arg)
     {
-        // Direct I/O needs a file type that can do it.
-        if ((arg & O_DIRECT) != 0 && (filp.f_mode & FMODE_CAN_ODIRECT) == 0)
+        // Direct I/O needs a file type that can do it. With a pipe the flag means packets.
+        if ((file_inode(filp).i_mode & S_IFMT) != S_IFIFO && (arg & O_DIRECT) != 0 && (filp.f_mode & FMODE_CAN_ODIRECT) == 0)
             return -EINVAL;
         filp.f_flags = (arg & SETFL_MASK) | (filp.f_flags & ~SETFL_MASK);
         return 0;

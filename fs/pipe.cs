@@ -44,18 +44,20 @@ internal sealed class pipe_inode_info
         return buf.data.AsSpan(buf.offset, buf.len);
     }
 
+    /// <returns>Whether a packet ended.</returns>
     [MustHold(nameof(mutex))]
-    internal void Consume(int bytes)
+    internal bool Consume(int bytes)
     {
         pipe_buffer buf = bufs.Peek();
         buf.offset += bytes;
         buf.len -= bytes;
-        if (buf.len != 0)
-            return;
+        if (buf.len != 0 && !buf.packet)
+            return false;
         bufs.Dequeue();
         if (buf == newest)
             newest = null;
         Volatile.Write(ref occupancy, bufs.Count);
+        return buf.packet;
     }
 
     /// <summary>Whether bytes fit behind those of the newest slot.</summary>
@@ -72,9 +74,9 @@ internal sealed class pipe_inode_info
 
     /// <summary>Puts bytes into a slot of their own. What comes by splice is somebody's page, which nobody may add to.</summary>
     [MustHold(nameof(mutex))]
-    internal void Add(ReadOnlySpan<byte> data, bool mergeable)
+    internal void Add(ReadOnlySpan<byte> data, bool mergeable, bool packet = false)
     {
-        newest = new pipe_buffer { len = data.Length, mergeable = mergeable };
+        newest = new pipe_buffer { len = data.Length, mergeable = mergeable && !packet, packet = packet };
         data.CopyTo(newest.data);
         bufs.Enqueue(newest);
         Volatile.Write(ref occupancy, bufs.Count);
@@ -88,6 +90,9 @@ internal sealed class pipe_buffer
     internal int offset;
     internal int len;
     internal bool mergeable;
+
+    /// <summary>A read takes from this slot alone, and what it leaves is lost.</summary>
+    internal bool packet;
 }
 
 internal static unsafe class Pipe
@@ -190,9 +195,8 @@ internal static unsafe class Pipe
                     break;
                 }
 
-                pipe.Consume(n);
                 ret += n;
-                if ((ulong)ret == count)
+                if (pipe.Consume(n) || (ulong)ret == count)
                     break;
                 continue;
             }
@@ -263,7 +267,7 @@ internal static unsafe class Pipe
                     break;
                 }
 
-                pipe.Add(page[..n], mergeable: true);
+                pipe.Add(page[..n], mergeable: true, packet: (file.f_flags & O_DIRECT) != 0);
                 ret += n;
                 continue;
             }
@@ -311,7 +315,7 @@ internal static unsafe class Pipe
             ReadOnlySpan<byte> data = pipe.Peek();
             int n = Math.Min(data.Length, buffer.Length - (int)ret);
             data[..n].CopyTo(buffer[(int)ret..]);
-            pipe.Consume(n);
+            _ = pipe.Consume(n);
             ret += n;
         }
 
@@ -434,7 +438,7 @@ internal static unsafe class Pipe
     [MightSleep]
     internal static int sys_pipe2(ulong fildes, uint flags)
     {
-        if ((flags & ~(O_CLOEXEC | O_NONBLOCK)) != 0)
+        if ((flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT)) != 0)
             return -EINVAL;
         int error = do_pipe_flags(current.kernel, out int read_end, out int write_end, flags);
         if (error != 0)
