@@ -678,4 +678,38 @@ internal static unsafe class Filemap
         ulong index = (ulong)start_byte >> PAGE_SHIFT;
         return xa_find(mapping.i_pages, ref index, (ulong)end_byte >> PAGE_SHIFT) != 0;
     }
+
+    /// <summary>Maps the pages of a range that the cache has: a fault on the neighbours would only find them there.</summary>
+    internal static vm_fault_t filemap_map_pages(ref vm_fault vmf, pgoff_t start_pgoff, pgoff_t end_pgoff)
+    {
+        task_struct task = current;
+        address_space mapping = vmf.vma.vm_file!.f_mapping;
+        vm_fault_t ret = vm_fault_t.NONE;
+        for (pgoff_t index = start_pgoff; index <= end_pgoff; index++)
+        {
+            folio folio = filemap_get_folio(mapping, index);
+            if (IS_ERR(folio))
+                continue;
+            if (!folio_test_uptodate(folio) || !folio_trylock(folio))
+            {
+                folio_put(folio);
+                continue;
+            }
+
+            // Truncated meanwhile, or behind the end of the file: nothing that may be mapped.
+            ulong max_idx = ((ulong)i_size_read(mapping.host) + PAGE_SIZE - 1) >> PAGE_SHIFT;
+            bool fits = folio_mapping(folio) == mapping && folio_test_uptodate(folio) && index < max_idx && !folio_test_hwpoison(folio);
+            ulong addr = unchecked(vmf.address + ((index - vmf.pgoff) << PAGE_SHIFT));
+            bool mapped = fits && Memory.set_pte_range(task, ref vmf, folio, addr);
+            folio_unlock(folio);
+            if (!mapped)
+                folio_put(folio);
+            else
+                HandOver(folio, to: "the entry");
+            if (mapped && addr == vmf.address)
+                ret = vm_fault_t.VM_FAULT_NOPAGE;
+        }
+
+        return ret;
+    }
 }

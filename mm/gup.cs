@@ -310,7 +310,7 @@ internal static unsafe class Gup
         // A long-term pin writes behind the back of a file that wants to hear of writes.
         if ((gup_flags & (foll_flag.FOLL_PIN | foll_flag.FOLL_LONGTERM)) != (foll_flag.FOLL_PIN | foll_flag.FOLL_LONGTERM))
             return true;
-        return vma.vm_ops?.page_mkwrite is null;
+        return (vma.vm_flags & (VM_SHARED | VM_WRITE)) != (VM_SHARED | VM_WRITE) || vma.vm_ops?.page_mkwrite is null;
     }
 
     private static bool vma_permits_fault(vm_area_struct vma, fault_flag fault_flags)

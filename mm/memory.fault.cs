@@ -612,12 +612,53 @@ internal static unsafe partial class Memory
     [ContextUnsafe("__do_fault() locked and counted vmf.page")]
     private static folio FaultedFolio(ref vm_fault vmf) => page_folio(vmf.page);
 
+    private static bool should_fault_around(ref vm_fault vmf) =>
+        vmf.vma.vm_ops!.map_pages is not null && (vmf.vma.uffd_flags & (uint)VM_UFFD_WP) == 0;
+
+    /// <summary>Maps what is there already in a window around the address: within the area, and within one table.</summary>
+    private static vm_fault_t do_fault_around(ref vm_fault vmf)
+    {
+        const ulong fault_around_pages = 16;
+        vm_area_struct vma = vmf.vma;
+        ulong pte_off = (ulong)pte_index(vmf.address);
+        ulong vma_off = vmf.pgoff - vma.vm_pgoff;
+        ulong from_pte = Math.Max(pte_off & ~(fault_around_pages - 1), pte_off - Math.Min(pte_off, vma_off));
+        ulong to_pte = Math.Min(Math.Min(from_pte + fault_around_pages, PTRS_PER_PTE), pte_off + vma_pages(vma) - vma_off) - 1;
+        if (!EnsureTable(ref vmf))
+            return vm_fault_t.VM_FAULT_OOM;
+        return vma.vm_ops!.map_pages!(ref vmf, vmf.pgoff + from_pte - pte_off, vmf.pgoff + to_pte - pte_off);
+    }
+
+    /// <summary>Maps a page of a file at an address of the faulting table, unless something is there. The entry takes over the caller's reference.</summary>
+    /// <returns>Whether it did.</returns>
+    internal static bool set_pte_range(task_struct task, ref vm_fault vmf, [BorrowsReference] folio folio, ulong addr)
+    {
+        vm_area_struct vma = vmf.vma;
+        mm_struct mm = vma.vm_mm;
+        ulong* pte = Entry(mm, (vmf.pte & PAGE_MASK) + ((ulong)pte_index(addr) * 8));
+        spin_lock(mm.page_table_lock);
+        bool free = ptep_get(pte).val == 0;
+        if (free)
+        {
+            pte_t entry = mm.arch.pfn_pte(folio_pfn(folio), vma.vm_page_prot);
+            if (addr == vmf.address)
+                entry = mm.arch.pte_mkyoung(entry);
+            folio_add_file_rmap_pte(task, folio);
+            CountRss(mm, folio, 1);
+            mlock_vma_folio(task, folio, vma);
+            set_pte_at(task, pte, entry);
+        }
+
+        spin_unlock(mm.page_table_lock);
+        return free;
+    }
+
     private static vm_fault_t do_read_fault(task_struct task, ref vm_fault vmf)
     {
         vm_area_struct vma = vmf.vma;
-        if (vma.vm_ops!.map_pages is { } map_pages)
+        if (should_fault_around(ref vmf))
         {
-            vm_fault_t around = map_pages(ref vmf);
+            vm_fault_t around = do_fault_around(ref vmf);
             if (around != vm_fault_t.NONE)
                 return around;
         }

@@ -64,11 +64,16 @@ internal static class Shmem
 
     private static readonly address_space_operations shmem_aops = new() { dirty_folio = noop_dirty_folio };
 
-    private static readonly vm_operations_struct shmem_vm_ops = new() { fault = shmem_fault };
+    private static readonly vm_operations_struct shmem_vm_ops = new() { fault = shmem_fault, map_pages = filemap_map_pages };
 
-    internal static bool shmem_file(@file file) => file.f_op == shmem_file_operations;
+    /// <summary>A disk's file hears of the first write to each page, for the page must get there.</summary>
+    private static readonly vm_operations_struct disk_vm_ops = new() { fault = shmem_fault, map_pages = disk_map_pages, page_mkwrite = static (ref vm_fault _) => vm_fault_t.NONE };
 
-    internal static bool shmem_mapping(address_space mapping) => mapping.a_ops == shmem_aops;
+    internal static bool shmem_file(@file file) => shmem_mapping(file.f_mapping);
+
+    internal static bool shmem_mapping(address_space mapping) => mapping.a_ops == shmem_aops && !OnDisk(mapping.host);
+
+    private static bool OnDisk(inode inode) => inode.i_sb.s_magic == MagicH.EXT4_SUPER_MAGIC;
 
     internal static shmem_inode_info SHMEM_I(inode inode) => (shmem_inode_info)inode.i_private!;
 
@@ -155,6 +160,8 @@ internal static class Shmem
         inode inode = file_inode(vmf.vma.vm_file!);
         if (vmf.pgoff >= ((ulong)i_size_read(inode) + PAGE_SIZE - 1) >> PAGE_SHIFT)
             return vm_fault_t.VM_FAULT_SIGBUS;
+        if (OnDisk(inode))
+            do_sync_mmap_readahead(inode, vmf.vma, vmf.pgoff);
         folio folio = shmem_get_folio(inode, vmf.pgoff);
         if (IS_ERR(folio))
             return vmf_error(PTR_ERR(folio));
@@ -172,6 +179,35 @@ internal static class Shmem
         return vm_fault_t.VM_FAULT_LOCKED;
     }
 
+    /// <summary>A read fault that had to wait for the disk is made again, and then finds around it what came along.</summary>
+    [MightSleep]
+    private static vm_fault_t disk_map_pages(ref vm_fault vmf, pgoff_t start_pgoff, pgoff_t end_pgoff)
+    {
+        inode inode = file_inode(vmf.vma.vm_file!);
+        if (vmf.pgoff < ((ulong)i_size_read(inode) + PAGE_SIZE - 1) >> PAGE_SHIFT)
+            do_sync_mmap_readahead(inode, vmf.vma, vmf.pgoff);
+        return filemap_map_pages(ref vmf, start_pgoff, end_pgoff);
+    }
+
+    /// <summary>A fault on what a disk would have to bring brings what lies around it, too.</summary>
+    [MightSleep]
+    private static void do_sync_mmap_readahead(inode inode, vm_area_struct vma, pgoff_t pgoff)
+    {
+        const ulong ra_pages = 32;
+        if ((vma.vm_flags & VM_RAND_READ) != 0 || filemap_range_has_page(inode.i_mapping, (long)(pgoff << PAGE_SHIFT), (long)(pgoff << PAGE_SHIFT)))
+            return;
+        ulong start = pgoff - Math.Min(pgoff, ra_pages / 2);
+        ulong end = Math.Min(start + ra_pages, ((ulong)i_size_read(inode) + PAGE_SIZE - 1) >> PAGE_SHIFT);
+        for (ulong index = start; index < end; index++)
+        {
+            folio folio = shmem_get_folio(inode, index);
+            if (IS_ERR(folio))
+                return;
+            folio_unlock(folio);
+            folio_put(folio);
+        }
+    }
+
     private static int shmem_mmap(@file file, vm_area_struct vma)
     {
         // A disk's file system promises synchronous faults only where the disk is memory.
@@ -185,7 +221,7 @@ internal static class Shmem
             vma.vm_flags &= ~VM_MAYWRITE;
         }
 
-        vma.vm_ops = shmem_vm_ops;
+        vma.vm_ops = OnDisk(file_inode(file)) ? disk_vm_ops : shmem_vm_ops;
         return 0;
     }
 

@@ -58,5 +58,5 @@ internal static class MempolicyH
         _ = pol;
     }
 
-    internal static bool StoresUserMask(mempolicy pol) => (pol.flags & (MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES)) != 0;
+    internal static bool StoresUserMask(mempolicy pol) => (pol.flags & MPOL_MODE_FLAGS) != 0;
 }

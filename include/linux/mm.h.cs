@@ -29,6 +29,8 @@ internal ref struct vm_fault
 
 internal delegate vm_fault_t fault_t(ref vm_fault vmf);
 
+internal delegate vm_fault_t map_pages_t(ref vm_fault vmf, pgoff_t start_pgoff, pgoff_t end_pgoff);
+
 internal delegate void vma_fn_t(vm_area_struct vma);
 
 internal delegate int vma_int_fn_t(vm_area_struct vma);
@@ -53,8 +55,8 @@ internal sealed class vm_operations_struct
 
     internal fault_t? fault { get; init; }
 
-    /// <summary>Maps what the page cache has around an address; NONE to go on with <see cref="fault"/>.</summary>
-    internal fault_t? map_pages { get; init; }
+    /// <summary>Maps what the page cache has in a range of the file; VM_FAULT_NOPAGE if that was the faulting page, too.</summary>
+    internal map_pages_t? map_pages { get; init; }
 
     internal fault_t? page_mkwrite { get; init; }
 

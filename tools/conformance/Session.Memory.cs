@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // KvmSharp only; no upstream counterpart.
 using System.Buffers.Binary;
+using System.Globalization;
 using Linux;
 
 namespace KvmSharp.Conformance;
@@ -171,7 +172,7 @@ internal sealed partial class Session
         "SOFT_OFFLINE" => 101,
         "GUARD_INSTALL" => 102,
         "GUARD_REMOVE" => 103,
-        string text => int.TryParse(text, out int number) ? number : throw op.Bad("advice", $"'{text}' is no advice"),
+        string text => long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number) ? unchecked((int)number) : throw op.Bad("advice", $"'{text}' is no advice"),
     };
 
     private Outcome Mincore(Operation op)
