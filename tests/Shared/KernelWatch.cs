@@ -102,7 +102,7 @@ internal sealed class KernelWatch : IObserver<KeyValuePair<string, object?>>
         {
             try
             {
-                FailureInjector? failures = kernel.Failures;
+                Linux.FailureInjector? failures = kernel.Failures;
                 kernel.Failures = null;
                 kernel.RunTask(kernel.CheckInvariants, "check");
                 if (shutdown)
