@@ -42,6 +42,21 @@ internal sealed class BootCommandTests
         }
     }
 
+    [TestCase("x86", "nopcid nogbpages", ExitCodes.Fine)]
+    [TestCase("x86", "debug_pagealloc=on", ExitCodes.Fine)]
+    [TestCase("arm64", "rodata=full kpti=1", ExitCodes.Fine)]
+    [TestCase("arm64", "debug_pagealloc=on rodata=on", ExitCodes.Fine)]
+    [TestCase("arm64", "rodata=on", ExitCodes.Found)]
+    public void BootParametersReachTheKernel(string arch, string words, int status)
+    {
+        CliResult result = Cli.Run("boot", "--arch", arch, "--memory", "4M", "--cmdline", words, "--json");
+        Assert.That(result.Status, Is.EqualTo(status), result.Output + result.Error);
+
+        // Without pages in the linear map nothing can be taken out of it, and KVM refuses the flag.
+        if (status == ExitCodes.Found)
+            Assert.That(result.Json.GetProperty("failure").GetString(), Is.EqualTo("KVM_CREATE_GUEST_MEMFD: EINVAL"));
+    }
+
     [Test]
     public void WithoutAStrategyTheLiveEntryIsReportedAndTheStatusSaysSo()
     {

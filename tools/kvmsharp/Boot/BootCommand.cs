@@ -23,11 +23,12 @@ internal static class BootCommand
         var vcpus = new Option<int>("--vcpus") { Description = "Number of vCPUs; each runs on a thread of its own.", DefaultValueFactory = _ => 1 };
         var arch = new Option<string>("--arch") { Description = "Architecture of the host: x86 or arm64.", DefaultValueFactory = _ => "x86" };
         var costs = new Option<FileInfo?>("--costs") { Description = "Prices of hardware events, a JSON file." };
+        var parameters = new Option<string>("--cmdline") { Description = "Boot parameters of the host's kernel, for example \"rodata=on\".", DefaultValueFactory = _ => string.Empty };
         var json = new Option<bool>("--json") { Description = "Print the report as JSON." };
         var trace = new Option<FileInfo?>("--trace") { Description = "Write a trace in Chrome's trace event format (loads in Perfetto)." };
         var command = new Command("boot", "Boot a guest out of a direct-map-removed guest_memfd and print its report.")
         {
-            guest, strategy, memory, hostMemory, vcpus, arch, costs, json, trace,
+            guest, strategy, memory, hostMemory, vcpus, arch, parameters, costs, json, trace,
         };
         command.SetAction(parsed =>
         {
@@ -41,6 +42,7 @@ internal static class BootCommand
                 Isa = Arch(parsed.GetValue(arch)!),
                 Costs = parsed.GetValue(costs) is { } file ? LoadCosts(file) : null,
                 TraceFile = parsed.GetValue(trace)?.FullName,
+                KernelParameters = parsed.GetValue(parameters)!,
             };
             Check(request);
             BootReport report = Booter.Boot(request);
