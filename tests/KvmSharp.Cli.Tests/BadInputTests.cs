@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // KvmSharp only; no upstream counterpart.
 using System.Buffers.Binary;
+using KvmSharp.Tools;
 
 namespace KvmSharp.Cli.Tests;
 
@@ -53,6 +54,25 @@ internal sealed class BadInputTests
 
     [Test]
     public void HostMemoryThatIsNoWholeNumberOfPages() => Cli.Refused("boot", "--host-memory", "1073741825");
+
+    [Test]
+    [Platform("Linux")]
+    public void ATraceThatTheDiskCannotHold() => Assert.That(Cli.Refused("boot", "--memory", "2M", "--trace", "/dev/full"), Does.Contain("/dev/full"));
+
+    [TestCase("x86", "rodata=on")]
+    [TestCase("arm64", "nopcid")]
+    [TestCase("x86", "nopcid quiet")]
+    public void ABootParameterThatIsNone(string arch, string words) =>
+        Assert.That(Cli.Refused("boot", "--arch", arch, "--cmdline", words), Does.Contain(words.Split(' ')[^1]));
+
+    [Test]
+    public void AStandardOutputThatCannotBeWritten()
+    {
+        using var error = new StringWriter();
+        using var full = new StreamWriter(new FullDisk());
+        int status = CommandLine.Run(["boot", "--memory", "2M", "--json"], Spectre.Console.AnsiConsole.Create(new Spectre.Console.AnsiConsoleSettings()), full, error);
+        Assert.That((status, error.ToString().TrimEnd()), Is.EqualTo((ExitCodes.BadInput, "kvmsharp: standard output: No space left on device")));
+    }
 
     [TestCase("0")]
     [TestCase("-1")]
@@ -159,5 +179,43 @@ internal sealed class BadInputTests
     {
         Assert.That(Cli.Refused("boot", "--trace", Path.Combine(this.folder, "no", "trace.json")), Does.Contain("--trace"));
         Assert.That(Cli.Refused("boot", "--trace", this.folder), Does.Contain("--trace"));
+    }
+
+    private sealed class FullDisk : Stream
+    {
+        public override bool CanRead => false;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => true;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
+
+        private bool Failed { get; set; }
+
+        public override void Flush()
+        {
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        // Once: whoever disposes of the writer tries again.
+        public override void Write(byte[] buffer, int offset, int count)
+        {
+            if (Failed)
+                return;
+            Failed = true;
+            throw new IOException("No space left on device");
+        }
     }
 }

@@ -35,7 +35,9 @@ internal static class CommandLine
         try
         {
             var configuration = new InvocationConfiguration { EnableDefaultExceptionHandler = false, Output = output, Error = error };
-            return parsed.Invoke(configuration);
+            int status = parsed.Invoke(configuration);
+            output.Flush();
+            return status;
         }
         catch (TraceFormatException bad)
         {
@@ -50,6 +52,12 @@ internal static class CommandLine
         catch (BadInputException bad)
         {
             error.WriteLine($"kvmsharp: {bad.Message}");
+            return ExitCodes.BadInput;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Whatever a command reads or writes by name it names itself; what is left is the report.
+            error.WriteLine($"kvmsharp: standard output: {e.Message}");
             return ExitCodes.BadInput;
         }
     }

@@ -24,6 +24,9 @@ internal sealed record BootRequest
     public CostModel? Costs { get; init; }
 
     public string? TraceFile { get; init; }
+
+    /// <summary>Gets boot parameters of the host's kernel.</summary>
+    public string KernelParameters { get; init; } = string.Empty;
 }
 
 /// <summary>Boots and collects the report.</summary>
@@ -48,7 +51,7 @@ internal static class Booter
         Host host;
         try
         {
-            host = Host.Boot(options);
+            host = Host.Boot(options.WithParameters(request.KernelParameters));
         }
         catch (Exception e) when (e is ArgumentException or MachineException)
         {
@@ -84,7 +87,7 @@ internal static class Booter
             }
 
             if (trace is not null)
-                host.WriteTrace(trace);
+                WriteTrace(host, trace);
             IReadOnlyList<string> problems = ShutDown(host, out ExposureReport exposure, out IReadOnlyList<EventReport> events, out long now);
             return new BootReport
             {
@@ -122,6 +125,24 @@ internal static class Booter
         catch (Exception e) when (e is ElfFormatException or ArgumentException or IOException or UnauthorizedAccessException)
         {
             throw new BadInputException(e.Message);
+        }
+    }
+
+    private static void WriteTrace(Host host, FileStream trace)
+    {
+        try
+        {
+            host.WriteTrace(trace);
+            trace.Flush();
+        }
+        catch (IOException e)
+        {
+            throw new BadInputException($"--trace: {e.Message}");
+        }
+        finally
+        {
+            // What could not be written would be tried again, and fail again, when the stream is disposed.
+            trace.SafeFileHandle.Dispose();
         }
     }
 
