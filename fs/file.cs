@@ -19,6 +19,7 @@ internal sealed class files_struct
     internal readonly spinlock_t file_lock;
 
     /// <summary>Open files by descriptor. A reader may see an older, smaller array; entries are moved before the array is published.</summary>
+    [GuardedBy(nameof(file_lock))]
     internal @file?[] fd = new @file?[64];
 
     [GuardedBy(nameof(file_lock))]
@@ -154,8 +155,12 @@ internal static class File
     internal static void fd_install(int fd, [ConsumesReference] @file file)
     {
         files_struct files = current.files!;
+
+        // Against expand_files() of another thread, which copies the entries: one that is written behind it into the old table is lost.
+        spin_lock(files.file_lock);
         BUG_ON(files.fd[fd] is not null);
         Volatile.Write(ref files.fd[fd], file);
+        spin_unlock(files.file_lock);
     }
 
     /// <returns>0 or -EBADF; or the error of the file's flush function.</returns>
@@ -197,7 +202,7 @@ internal static class File
     [MustCheck]
     internal static files_struct? dup_fd(files_struct oldf)
     {
-        if (should_fail(oldf.kernel, "files_cachep") || (oldf.fd.Length > 64 && should_fail(oldf.kernel, "fdtable")))
+        if (should_fail(oldf.kernel, "files_cachep") || (Volatile.Read(ref oldf.fd).Length > 64 && should_fail(oldf.kernel, "fdtable")))
             return null;
         var newf = new files_struct(oldf.kernel);
         spin_lock(oldf.file_lock);
@@ -220,7 +225,7 @@ internal static class File
     /// <summary>exec: closes what is marked close-on-exec.</summary>
     internal static void do_close_on_exec(files_struct files)
     {
-        for (uint fd = 0; fd < files.fd.Length; fd++)
+        for (uint fd = 0; fd < Volatile.Read(ref files.fd).Length; fd++)
         {
             if (!close_on_exec(fd))
                 continue;
@@ -240,6 +245,7 @@ internal static class File
         put_files_struct(files);
     }
 
+    [ContextUnsafe("the last reference is gone: nobody else reaches the table")]
     internal static void put_files_struct(files_struct files)
     {
         if (Interlocked.Decrement(ref files.count) != 0)

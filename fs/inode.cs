@@ -55,7 +55,7 @@ internal static class Inode
             evict_inode(inode);
         else
             truncate_inode_pages_final(inode.i_data);
-        WARN_ON_ONCE(inode.i_data.nrpages != 0);
+        WARN_ON_ONCE(Volatile.Read(ref inode.i_data.nrpages) != 0);
         op.destroy_inode?.Invoke(inode);
         xa_destroy(inode.i_data.i_pages);
         inode.kernel.mappings.Remove(inode.i_data.Id);

@@ -57,7 +57,10 @@ internal sealed partial class UserProcess
     /// <summary>Makes the kernel's next choice of an address end below <paramref name="address"/>.</summary>
     internal void PlaceNextBelow(ulong address) => Mm.mmap_base = address;
 
-    private void WithAreas(Action<mm_struct> look) => Syscall(look, static look =>
+    [MustHoldShared("mm.mmap_lock")]
+    private delegate void AreaVisitor(mm_struct mm);
+
+    private void WithAreas(AreaVisitor look) => Syscall(look, static look =>
     {
         mm_struct mm = current.mm!;
         down_read(mm.mmap_lock);

@@ -135,9 +135,7 @@ internal static class Fork
             return null;
         mm.mmap_base = oldmm.mmap_base;
         mm.start_brk = oldmm.start_brk;
-        mm.brk = oldmm.brk;
         mm.start_stack = oldmm.start_stack;
-        mm.def_flags = oldmm.def_flags & VM_NOHUGEPAGE;
         if (dup_mmap(mm, oldmm) != 0)
         {
             mmput(mm);
@@ -171,8 +169,8 @@ internal static class Fork
 
     private static void __mmdrop(mm_struct mm)
     {
-        WARN_ON_ONCE(mm.rss_anon != 0 || mm.rss_file != 0 || mm.rss_shmem != 0);
-        WARN_ON_ONCE(mm.pgtables_pages != 0);
+        WARN_ON_ONCE(Volatile.Read(ref mm.rss_anon) != 0 || Volatile.Read(ref mm.rss_file) != 0 || Volatile.Read(ref mm.rss_shmem) != 0);
+        WARN_ON_ONCE(Volatile.Read(ref mm.pgtables_pages) != 0);
         mm.arch.destroy_context(mm);
         foreach (rq rq in mm.kernel.runqueues)
             Interlocked.CompareExchange(ref rq.loaded_mm, null, mm);

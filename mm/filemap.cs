@@ -237,6 +237,7 @@ internal static unsafe class Filemap
                 xas_store(ref xas, (nuint)folio.Frame);
                 if (xas_error(xas) == 0)
                 {
+                    lockdep_assert_held(mapping.i_pages.xa_lock);
                     mapping.nrpages += (ulong)nr;
                     mod_node_page_state(task, node_stat_item.NR_FILE_PAGES, nr);
                 }

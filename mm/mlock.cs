@@ -194,6 +194,7 @@ internal static unsafe class Mlock
     }
 
     /// <summary>Pages of the range that are locked already, so that they are not counted against the limit twice.</summary>
+    [MustHoldShared("mm.mmap_lock")]
     private static ulong count_mm_mlocked_page_nr(mm_struct mm, ulong start, ulong len)
     {
         ulong count = 0;

@@ -64,6 +64,7 @@ internal static unsafe partial class MmInit
     }
 
     /// <summary>Builds the page array and the zones.</summary>
+    [ContextUnsafe("boot: no other CPU runs yet")]
     private static void free_area_init(Kernel kernel)
     {
         PhysicalMemory memory = kernel.machine.Memory;

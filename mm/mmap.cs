@@ -6,6 +6,7 @@ internal static class Mmap
 {
     private const ulong SZ_4G = 1UL << 32;
 
+    [MustHoldShared("mm.mmap_lock")]
     internal static vm_area_struct? find_vma(mm_struct mm, ulong addr)
     {
         vm_area_struct? hint = mm.Hint;
@@ -17,6 +18,7 @@ internal static class Mmap
         return vma;
     }
 
+    [MustHoldShared("mm.mmap_lock")]
     internal static vm_area_struct? find_vma_prev(mm_struct mm, ulong addr, out vm_area_struct? prev)
     {
         vm_area_struct? vma = mm.mm_mt.Find(addr);
@@ -25,6 +27,7 @@ internal static class Mmap
     }
 
     /// <summary>Whether the address space may become larger by so many pages of such an area.</summary>
+    [MustHoldShared("mm.mmap_lock")]
     internal static bool may_expand_vm(mm_struct mm, ulong flags, ulong npages)
     {
         if (mm.total_vm + npages > rlimit(RLIMIT_AS) >> PAGE_SHIFT)
@@ -32,6 +35,7 @@ internal static class Mmap
         return !is_data_mapping(flags) || mm.data_vm + npages <= rlimit(RLIMIT_DATA) >> PAGE_SHIFT;
     }
 
+    [MustHold("mm.mmap_lock")]
     internal static void vm_stat_account(mm_struct mm, ulong flags, long npages)
     {
         mm.total_vm += (ulong)npages;
@@ -43,6 +47,7 @@ internal static class Mmap
             mm.data_vm += (ulong)npages;
     }
 
+    [MustHoldShared("mm.mmap_lock")]
     internal static bool mlock_future_ok(mm_struct mm, ulong flags, ulong bytes)
     {
         if ((flags & VM_LOCKED) == 0 || capable(CAP_IPC_LOCK))
@@ -53,6 +58,7 @@ internal static class Mmap
 
     /// <summary>A place for a mapping: the hint if it is free, what the caller insists on, or the highest hole.</summary>
     /// <returns>The address or a negative errno in the same word.</returns>
+    [MustHoldShared("CurrentH.current.mm.mmap_lock")]
     internal static ulong __get_unmapped_area(@file? file, ulong addr, ulong len, ulong flags, ulong vm_flags)
     {
         mm_struct mm = current.mm!;
@@ -68,6 +74,7 @@ internal static class Mmap
         return addr < mm.kernel.mmap_min_addr && !capable(CAP_SYS_RAWIO) ? unchecked((ulong)-EPERM) : addr;
     }
 
+    [MustHoldShared("CurrentH.current.mm.mmap_lock")]
     internal static ulong get_unmapped_area(@file? file, ulong addr, ulong len, ulong flags) => __get_unmapped_area(file, addr, len, flags, 0);
 
     /// <summary>mmap() under the lock: every check in the kernel's order, then the mapping.</summary>
@@ -253,7 +260,7 @@ internal static class Mmap
         vm_area_struct? next = mm.mm_mt.Find(oldbrk);
         if (next is not null && newbrk + PAGE_SIZE > VmaTree.StartWithGap(next))
             goto out_unlock;
-        if (do_brk_flags(mm, oldbrk, newbrk - oldbrk) != 0)
+        if (do_brk_flags(oldbrk, newbrk - oldbrk) != 0)
             goto out_unlock;
         result = mm.brk = brk;
         if ((mm.def_flags & VM_LOCKED) != 0)
@@ -346,6 +353,8 @@ internal static class Mmap
         mm.data_vm = oldmm.data_vm;
         mm.exec_vm = oldmm.exec_vm;
         mm.stack_vm = oldmm.stack_vm;
+        mm.brk = oldmm.brk;
+        mm.def_flags = oldmm.def_flags & VM_NOHUGEPAGE;
         for (vm_area_struct? mpnt = oldmm.mm_mt.First; mpnt is not null; mpnt = mpnt.Next)
         {
             if ((mpnt.vm_flags & VM_DONTCOPY) != 0)
@@ -404,6 +413,7 @@ internal static class Mmap
     }
 
     /// <summary>The top-down search of x86 and of the generic code, which are alike.</summary>
+    [MustHoldShared("mm.mmap_lock")]
     private static ulong arch_get_unmapped_area_topdown(mm_struct mm, @file? file, ulong addr, ulong len, ulong flags, ulong vm_flags)
     {
         _ = file;
@@ -434,6 +444,7 @@ internal static class Mmap
     }
 
     /// <summary>The two gigabytes that MAP_32BIT means.</summary>
+    [MustHoldShared("mm.mmap_lock")]
     private static ulong arch_get_unmapped_area(mm_struct mm, ulong addr, ulong len)
     {
         const ulong begin = 0x40000000;
@@ -477,10 +488,11 @@ internal static class Mmap
         return limit == ulong.MaxValue || brk - mm.start_brk <= limit;
     }
 
-    [MustHold("mm.mmap_lock")]
+    [MustHold("CurrentH.current.mm.mmap_lock")]
     [MustCheck]
-    private static int do_brk_flags(mm_struct mm, ulong addr, ulong len)
+    private static int do_brk_flags(ulong addr, ulong len)
     {
+        mm_struct mm = current.mm!;
         ulong flags = VM_READ | VM_WRITE | VM_ACCOUNT | mm.def_flags | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
         ulong at = __get_unmapped_area(null, addr, len, MAP_FIXED, flags);
         if (IS_ERR_VALUE(at))

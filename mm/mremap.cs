@@ -129,6 +129,7 @@ internal static unsafe class Mremap
         return vrm.old_len > vrm.new_len ? mremap_type.MREMAP_SHRINK : mremap_type.MREMAP_EXPAND;
     }
 
+    [MustHoldShared("CurrentH.current.mm.mmap_lock")]
     private static ulong vrm_set_new_addr(scoped ref vma_remap_struct vrm)
     {
         ulong map_flags = 0;
@@ -164,10 +165,11 @@ internal static unsafe class Mremap
         vrm.charged = 0;
     }
 
+    [MustHold("CurrentH.current.mm.mmap_lock")]
     private static void vrm_stat_account(scoped ref vma_remap_struct vrm, ulong bytes)
     {
         vm_area_struct vma = vrm.vma!;
-        mm_struct mm = vma.vm_mm;
+        mm_struct mm = current.mm!;
         vm_stat_account(mm, vma.vm_flags, (long)(bytes >> PAGE_SHIFT));
         if ((vma.vm_flags & VM_LOCKED) != 0)
             mm.locked_vm += bytes >> PAGE_SHIFT;
@@ -198,16 +200,17 @@ internal static unsafe class Mremap
             return -EINVAL;
 
         // A move may split twice before it unmaps.
-        return mm.map_count + 2 >= mm.kernel.sysctl_max_map_count - 3 ? -ENOMEM : 0;
+        return Volatile.Read(ref mm.map_count) + 2 >= mm.kernel.sysctl_max_map_count - 3 ? -ENOMEM : 0;
     }
 
     /// <summary>Checks that need the area.</summary>
+    [MustHoldShared("CurrentH.current.mm.mmap_lock")]
     private static int check_prep_vma(scoped ref vma_remap_struct vrm)
     {
         vm_area_struct? vma = vrm.vma;
         if (vma is null)
             return -EFAULT;
-        mm_struct mm = vma.vm_mm;
+        mm_struct mm = current.mm!;
         vrm.delta = vrm.old_len > vrm.new_len ? vrm.old_len - vrm.new_len : vrm.new_len - vrm.old_len;
         vrm.remap_type = vrm_remap_type(ref vrm);
         if (!vrm_implies_new_addr(ref vrm))
@@ -242,20 +245,23 @@ internal static unsafe class Mremap
         return may_expand_vm(mm, vma.vm_flags, vrm.delta >> PAGE_SHIFT) ? 0 : -ENOMEM;
     }
 
+    [MustHoldShared("CurrentH.current.mm.mmap_lock")]
     private static bool vma_expandable(vm_area_struct vma, ulong delta)
     {
         ulong end = vma.vm_end + delta;
-        if (end < vma.vm_end || find_vma_intersection(vma.vm_mm, vma.vm_end, end) is not null)
+        if (end < vma.vm_end || find_vma_intersection(current.mm!, vma.vm_end, end) is not null)
             return false;
         return (get_unmapped_area(null, vma.vm_start, end - vma.vm_start, MAP_FIXED) & ~PAGE_MASK) == 0;
     }
 
+    [MustHoldShared("CurrentH.current.mm.mmap_lock")]
     private static bool vrm_can_expand_in_place(scoped ref vma_remap_struct vrm)
     {
         vm_area_struct vma = vrm.vma!;
         return vrm.old_len == vma.vm_end - vrm.addr && vma_expandable(vma, vrm.delta);
     }
 
+    [MustHold("CurrentH.current.mm.mmap_lock")]
     private static int expand_vma_in_place(scoped ref vma_remap_struct vrm)
     {
         Kernel kernel = vrm.vma!.vm_mm.kernel;
@@ -381,10 +387,11 @@ internal static unsafe class Mremap
         return err != 0 ? (ulong)err : vrm.new_addr;
     }
 
+    [MustHoldShared("CurrentH.current.mm.mmap_lock")]
     private static int prep_move_vma(scoped ref vma_remap_struct vrm)
     {
         vm_area_struct vma = vrm.vma!;
-        mm_struct mm = vma.vm_mm;
+        mm_struct mm = current.mm!;
         if (mm.map_count >= mm.kernel.sysctl_max_map_count - 3)
             return -ENOMEM;
         if (vma.vm_ops?.may_split is { } may_split)

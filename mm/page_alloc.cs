@@ -205,7 +205,7 @@ internal static unsafe partial class PageAlloc
             return true;
 
         // A boost is there to wake reclaim, not to fail small requests that may dig into reserves.
-        if (order == 0 && (gfp_mask & __GFP_HIGH) != 0 && z.watermark_boost != 0 && (alloc_flags & ALLOC_WMARK_MASK) == ALLOC_WMARK_MIN)
+        if (order == 0 && (gfp_mask & __GFP_HIGH) != 0 && Volatile.Read(ref z.watermark_boost) != 0 && (alloc_flags & ALLOC_WMARK_MASK) == ALLOC_WMARK_MIN)
             return __zone_watermark_ok(z, order, z._watermark[(int)zone_watermarks.WMARK_MIN], highest_zoneidx, alloc_flags, free_pages);
         return false;
     }
@@ -1219,7 +1219,7 @@ internal static unsafe partial class PageAlloc
         if (zone.managed_pages / 100 < (long)pageblock_nr_pages)
             return;
         long max_managed = ((zone.managed_pages / 100) + (long)pageblock_nr_pages - 1) & ~((long)pageblock_nr_pages - 1);
-        if (zone.nr_reserved_highatomic >= max_managed)
+        if (Volatile.Read(ref zone.nr_reserved_highatomic) >= max_managed)
             return;
         spin_lock_irqsave(zone.@lock, out ulong flags);
         if (zone.nr_reserved_highatomic >= max_managed)
@@ -1248,7 +1248,7 @@ internal static unsafe partial class PageAlloc
     {
         foreach (zone zone in ac.zonelist)
         {
-            if (!force && zone.nr_reserved_highatomic <= (long)pageblock_nr_pages)
+            if (!force && Volatile.Read(ref zone.nr_reserved_highatomic) <= (long)pageblock_nr_pages)
                 continue;
             spin_lock_irqsave(zone.@lock, out ulong flags);
             for (int order = 0; order < NR_PAGE_ORDERS; order++)

@@ -122,6 +122,7 @@ internal static class Secretmem
         return 0;
     }
 
+    [MustHold("desc.mm.mmap_lock")]
     private static int secretmem_mmap_prepare(vm_area_desc desc)
     {
         ulong len = desc.end - desc.start;

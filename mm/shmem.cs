@@ -152,7 +152,7 @@ internal static class Shmem
         return folio;
     }
 
-    private static void shmem_recalc_inode(inode inode) => Volatile.Write(ref inode.i_blocks, inode.i_mapping.nrpages * BLOCKS_PER_PAGE);
+    private static void shmem_recalc_inode(inode inode) => Volatile.Write(ref inode.i_blocks, Volatile.Read(ref inode.i_mapping.nrpages) * BLOCKS_PER_PAGE);
 
     [MightSleep]
     private static vm_fault_t shmem_fault(ref vm_fault vmf)

@@ -69,6 +69,7 @@ internal static partial class Vma
 
     /// <summary>Splits an area in two at the address; the new one is below or above.</summary>
     [MustCheck]
+    [MustHold("vma.vm_mm.mmap_lock")]
     internal static int split_vma(vm_area_struct vma, ulong addr, bool new_below) =>
         vma.vm_mm.map_count >= vma.vm_mm.kernel.sysctl_max_map_count ? -ENOMEM : __split_vma(vma, addr, new_below);
 
@@ -78,6 +79,7 @@ internal static partial class Vma
     /// <returns>The area that now covers the range, or null when nothing merges.</returns>
     internal static vm_area_struct? vma_merge_existing_range(scoped ref vma_merge_struct vmg)
     {
+        mmap_assert_write_locked(vmg.mm);
         vm_area_struct middle = vmg.middle!;
         vm_area_struct? prev = vmg.prev;
         ulong start = vmg.start;
@@ -224,6 +226,7 @@ internal static partial class Vma
         }
 
         ulong sticky = (vmg.vm_flags | target.vm_flags | (remove_next ? next!.vm_flags : 0)) & VM_STICKY;
+        mmap_assert_write_locked(vmg.mm);
         pgoff_t pgoff = target == next ? next.vm_pgoff - ((next.vm_start - vmg.start) >> PAGE_SHIFT) : vmg.pgoff;
         address_space? mapping = BeginAdjust(target);
         if (remove_next)
@@ -286,6 +289,7 @@ internal static partial class Vma
         vm_area_struct vma = vmap;
         ulong vma_start = vma.vm_start;
         mm_struct mm = vma.vm_mm;
+        mmap_assert_write_locked(mm);
 
         // An area without pages of its own is numbered by where it is, which lets it merge there.
         if (vma_is_anonymous(vma) && vma.anon_vma is null)
@@ -316,7 +320,6 @@ internal static partial class Vma
         if (new_vma.vm_file is not null)
             new_vma.vm_file = get_file(new_vma.vm_file);
         new_vma.vm_ops?.open?.Invoke(new_vma);
-        mmap_assert_write_locked(mm);
         vma_link(mm, new_vma);
         return new_vma;
     }
@@ -590,6 +593,7 @@ internal static partial class Vma
         if (vma is null)
             return;
         mm_struct mm = vma.vm_mm;
+        mmap_assert_write_locked(mm);
         if (mm.Hint == vma)
             mm.Hint = null;
         if (vma.vm_file is not null)
@@ -608,6 +612,7 @@ internal static partial class Vma
     }
 
     [MustCheck]
+    [MustHold("vma.vm_mm.mmap_lock")]
     private static int __split_vma(vm_area_struct vma, ulong addr, bool new_below)
     {
         BUG_ON(vma.vm_start >= addr || vma.vm_end <= addr);
@@ -668,6 +673,7 @@ internal static partial class Vma
         vm_area_struct vma = vmg.middle!;
         ulong start = vmg.start;
         ulong end = vmg.end;
+        mmap_assert_write_locked(vma.vm_mm);
         vm_area_struct? merged = vma_merge_existing_range(ref vmg);
         if (merged is not null)
             return merged;
@@ -716,11 +722,13 @@ internal static partial class Vma
     {
         vm_area_struct vma = vms.vma!;
         mm_struct mm = vms.mm;
+        mmap_assert_write_locked(mm);
         if (vms.start > vma.vm_start)
         {
             // Unmapping the middle leaves one area more than before; any other unmapping may exceed the limit for a moment.
             if (vms.end < vma.vm_end && mm.map_count >= mm.kernel.sysctl_max_map_count)
                 return -ENOMEM;
+            mmap_assert_write_locked(vma.vm_mm);
             int error = __split_vma(vma, vms.start, new_below: true);
             if (error != 0)
                 return error;
@@ -732,6 +740,7 @@ internal static partial class Vma
         {
             if (next.vm_end > vms.end)
             {
+                mmap_assert_write_locked(next.vm_mm);
                 int error = __split_vma(next, vms.end, new_below: false);
                 if (error != 0)
                     return error;
@@ -771,6 +780,7 @@ internal static partial class Vma
             return;
         unmap_region(vms.mm, vms.first, vms.start, vms.end, vms.prev, vms.next);
         vms.clear_ptes = false;
+        mmap_assert_write_locked(vms.mm);
         for (vm_area_struct? vma = vms.first; vma is not null; vma = vma.DetachNext)
         {
             if (vms.mm.Hint == vma)
@@ -797,6 +807,7 @@ internal static partial class Vma
         if (vms.first is null)
             return;
         mm_struct mm = vms.mm;
+        mmap_assert_write_locked(mm);
         mm.map_count -= vms.vma_count;
         mm.locked_vm -= vms.locked_vm;
         mm.total_vm -= vms.nr_pages;
@@ -883,6 +894,7 @@ internal static partial class Vma
     private static int __mmap_prepare(scoped ref mmap_state map)
     {
         mm_struct mm = map.mm;
+        mmap_assert_write_locked(mm);
         vm_area_struct? first = find_vma_intersection(mm, map.addr, map.end);
         init_vma_munmap(ref map.vms, mm, first, map.addr, map.end);
         if (first is not null)
@@ -940,6 +952,7 @@ internal static partial class Vma
             vm_ops = vma_dummy_vm_ops,
         };
         mmap_prepare_t mmap_prepare = map.file!.f_op.mmap_prepare!;
+        mmap_assert_write_locked(desc.mm);
         int err = mmap_prepare(desc);
         if (err != 0)
             return err;
@@ -1018,6 +1031,7 @@ internal static partial class Vma
     private static void __mmap_complete(scoped ref mmap_state map, vm_area_struct vma)
     {
         mm_struct mm = map.mm;
+        mmap_assert_write_locked(mm);
         ulong vm_flags = vma.vm_flags;
         vms_complete_munmap_vmas(ref map.vms);
         vm_stat_account(mm, vm_flags, (long)map.pglen);

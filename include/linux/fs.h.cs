@@ -12,6 +12,7 @@ internal delegate long unlocked_ioctl_t(@file file, uint cmd, ulong arg);
 
 internal delegate int file_mmap_t(@file file, vm_area_struct vma);
 
+[MustHold("desc.mm.mmap_lock")]
 internal delegate int mmap_prepare_t(vm_area_desc desc);
 
 internal delegate int release_t(inode inode, @file file);
@@ -216,6 +217,7 @@ internal sealed partial class address_space
     internal ulong flags;
 
     /// <summary>Pages in the cache. Changed under the lock of i_pages.</summary>
+    [GuardedBy("i_pages.xa_lock")]
     internal ulong nrpages;
 
     internal address_space_operations a_ops = new();

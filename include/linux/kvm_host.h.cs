@@ -115,6 +115,7 @@ internal sealed partial class kvm
 
     /// <summary>The address space that created the VM, pinned by mm_count.</summary>
     internal required mm_struct mm { get; init; }
+    [GuardedBy(nameof(slots_lock))]
     internal ulong nr_memslot_pages;
 
     /// <summary>Published sets, by address space. Written under slots_lock; read under SRCU.</summary>
@@ -123,7 +124,9 @@ internal sealed partial class kvm
 
     /// <summary>vCPUs by index. Written under lock; read by anyone up to online_vcpus.</summary>
     internal readonly List<kvm_vcpu> vcpu_array = [];
+    [GuardedBy(nameof(@lock))]
     internal int online_vcpus;
+    [GuardedBy(nameof(@lock))]
     internal int created_vcpus;
 
     /// <summary>Bytes of each vCPU's ring of dirty pages, which then is in place of the bitmaps; 0 without rings. Written under lock.</summary>
@@ -139,6 +142,7 @@ internal sealed partial class kvm
     internal mmu_notifier? mmu_notifier;
 
     /// <summary>Bumped by every invalidation; a fault that saw another value must look again. Written under mmu_lock.</summary>
+    [GuardedBy(nameof(mmu_lock))]
     internal ulong mmu_invalidate_seq;
 
     /// <summary>Invalidations between begin and end. Under mmu_lock held for writing.</summary>

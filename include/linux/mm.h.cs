@@ -201,12 +201,14 @@ internal static unsafe partial class MmH
 
     internal static ulong folio_address(folio folio) => page_address(folio.page);
 
+    [MustHoldShared("mm.mmap_lock")]
     internal static vm_area_struct? vma_lookup(mm_struct mm, ulong addr)
     {
         vm_area_struct? vma = mm.mm_mt.Find(addr);
         return vma is not null && vma.vm_start <= addr ? vma : null;
     }
 
+    [MustHoldShared("mm.mmap_lock")]
     internal static vm_area_struct? find_vma_intersection(mm_struct mm, ulong start, ulong end)
     {
         vm_area_struct? vma = mm.mm_mt.Find(start);

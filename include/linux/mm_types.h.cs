@@ -299,6 +299,7 @@ internal sealed partial class mm_struct
     internal readonly spinlock_t page_table_lock;
 
     /// <summary>The areas, by address.</summary>
+    [PtGuardedBy(nameof(mmap_lock))]
     internal readonly VmaTree mm_mt = new();
     internal int mm_users = 1;
     internal int mm_count = 1;
@@ -307,28 +308,40 @@ internal sealed partial class mm_struct
     internal ulong mmap_base;
 
     /// <summary>Pages in areas with VM_LOCKED, plus what io_uring and others charged. Under mmap_lock for writing.</summary>
+    [GuardedBy(nameof(mmap_lock))]
     internal ulong locked_vm;
+    [GuardedBy(nameof(mmap_lock))]
     internal ulong total_vm;
+    [GuardedBy(nameof(mmap_lock))]
     internal ulong data_vm;
+    [GuardedBy(nameof(mmap_lock))]
     internal ulong exec_vm;
+    [GuardedBy(nameof(mmap_lock))]
     internal ulong stack_vm;
 
     /// <summary>Pages under long-term pins; changed by atomic operations.</summary>
     internal long pinned_vm;
 
     /// <summary>VM_* bits that every new area gets (mlockall).</summary>
+    [GuardedBy(nameof(mmap_lock))]
     internal ulong def_flags;
+    [GuardedBy(nameof(mmap_lock))]
     internal int map_count;
     internal ulong start_brk;
+    [GuardedBy(nameof(mmap_lock))]
     internal ulong brk;
     internal ulong start_stack;
 
     /// <summary>Resident pages by <see cref="rss_stat_item"/>. Under page_table_lock.</summary>
+    [GuardedBy(nameof(page_table_lock))]
     internal long rss_file;
+    [GuardedBy(nameof(page_table_lock))]
     internal long rss_anon;
+    [GuardedBy(nameof(page_table_lock))]
     internal long rss_shmem;
 
     /// <summary>Pages that hold page tables below the top one. Under page_table_lock.</summary>
+    [GuardedBy(nameof(page_table_lock))]
     internal long pgtables_pages;
 
     internal mempolicy? mempolicy;

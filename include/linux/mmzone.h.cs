@@ -98,7 +98,7 @@ internal static unsafe class MmzoneH
 
     internal static long high_wmark_pages(zone zone) => wmark_pages(zone, zone_watermarks.WMARK_HIGH);
 
-    internal static long wmark_pages(zone zone, zone_watermarks mark) => zone._watermark[(int)mark] + zone.watermark_boost;
+    internal static long wmark_pages(zone zone, zone_watermarks mark) => zone._watermark[(int)mark] + Volatile.Read(ref zone.watermark_boost);
 }
 
 /// <summary>Free chunks of one order: a list for each type, and how many there are in all.</summary>
@@ -207,34 +207,32 @@ internal sealed unsafe partial class zone
 
     /// <summary>Added to each watermark for a while after a pageblock was claimed. Read without the lock.</summary>
     [GuardedBy(nameof(@lock))]
-    [ContextUnsafe("watermark checks read it without the lock, as in Linux")]
     internal long watermark_boost;
 
-    [ContextUnsafe("changed by atomic operations")]
     internal zone_flags flags;
 
     /// <summary>Pages of this zone that requests which could use a higher zone must leave alone, by highest usable zone.</summary>
     internal readonly long[] lowmem_reserve = new long[MmzoneH.MAX_NR_ZONES];
 
     /// <summary>NR_FREE_PAGES: pages in the buddy system but those of isolated blocks. Read without the lock.</summary>
-    [ContextUnsafe("written under the lock, read without it by watermark checks")]
+    [GuardedBy(nameof(@lock))]
     internal long nr_free_pages;
 
     /// <summary>NR_FREE_PAGES_BLOCKS: free pages in chunks of at least a pageblock.</summary>
-    [ContextUnsafe("written under the lock, read without it by watermark checks")]
+    [GuardedBy(nameof(@lock))]
     internal long nr_free_pages_blocks;
 
-    [ContextUnsafe("written under the lock, read without it by watermark checks")]
+    [GuardedBy(nameof(@lock))]
     internal long nr_free_cma_pages;
 
-    [ContextUnsafe("written under the lock, read without it by watermark checks")]
+    [GuardedBy(nameof(@lock))]
     internal long nr_free_highatomic;
 
-    [ContextUnsafe("written under the lock, read without it by watermark checks")]
+    [GuardedBy(nameof(@lock))]
     internal long nr_reserved_highatomic;
 
     /// <summary>Managed pages that deferred initialisation has not handed to the buddy system yet: free memory that needs a little work.</summary>
-    [ContextUnsafe("written under the lock, read without it by watermark checks")]
+    [GuardedBy(nameof(@lock))]
     internal long nr_deferred_pages;
 
     /// <summary>Where deferred initialisation goes on; zone_end_pfn when it is done.</summary>

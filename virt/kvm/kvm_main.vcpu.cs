@@ -65,6 +65,7 @@ internal static unsafe partial class KvmMain
         return 0;
     }
 
+    [ContextUnsafe("the last reference to the VM is gone: nobody else reaches it")]
     private static void kvm_destroy_vcpus(kvm kvm)
     {
         foreach (kvm_vcpu vcpu in kvm.vcpu_array)

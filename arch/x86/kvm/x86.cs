@@ -334,6 +334,7 @@ internal static unsafe class X86
     // Memslots.
 
     [MustCheck]
+    [MustHold("kvm.slots_lock")]
     internal static int kvm_arch_prepare_memory_region(kvm kvm, kvm_memory_slot? old, kvm_memory_slot? @new, kvm_mr_change change)
     {
         if (change is kvm_mr_change.KVM_MR_CREATE or kvm_mr_change.KVM_MR_MOVE)
@@ -350,6 +351,7 @@ internal static unsafe class X86
         return 0;
     }
 
+    [MustHold("kvm.slots_lock")]
     internal static void kvm_arch_commit_memory_region(kvm kvm, kvm_memory_slot? old, kvm_memory_slot? @new, kvm_mr_change change)
     {
         if (change is kvm_mr_change.KVM_MR_CREATE or kvm_mr_change.KVM_MR_DELETE)

@@ -103,7 +103,7 @@ internal sealed class ModelMachine : IUserMachine
 
     public SmapsInfo Smaps(ulong address) => _process.Smaps(address);
 
-    public long LockedKb() => (long)_process.Mm.locked_vm * 4;
+    public long LockedKb() => (long)Volatile.Read(ref _process.Mm.locked_vm) * 4;
 
     public DirectMapStatistics DirectMap()
     {

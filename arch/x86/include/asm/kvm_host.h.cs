@@ -128,6 +128,7 @@ internal sealed class kvm_arch
     internal readonly spinlock_t tdp_mmu_pages_lock;
 
     /// <summary>Replaced as a whole under tdp_mmu_pages_lock; readers take what they see. A root in it may be dying: see kvm_tdp_mmu_get_root().</summary>
+    [GuardedBy(nameof(tdp_mmu_pages_lock))]
     internal kvm_mmu_page[] tdp_mmu_roots = [];
 
     /// <summary>Page-table pages in use. Interlocked.</summary>
