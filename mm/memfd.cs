@@ -57,11 +57,9 @@ internal static class Memfd
     [MustCheck]
     internal static int memfd_fcntl_add_seals(@file file, uint seals)
     {
-        if (!Shmem.shmem_file(file) || file_inode(file).i_sb.s_magic != MagicH.TMPFS_MAGIC)
-            return -EINVAL;
         if ((file.f_mode & FMODE_WRITE) == 0)
             return -EPERM;
-        if ((seals & ~F_ALL_SEALS) != 0)
+        if ((seals & ~F_ALL_SEALS) != 0 || !Shmem.shmem_file(file) || file_inode(file).i_sb.s_magic != MagicH.TMPFS_MAGIC)
             return -EINVAL;
         inode inode = file_inode(file);
         shmem_inode_info info = Shmem.SHMEM_I(inode);

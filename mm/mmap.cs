@@ -195,13 +195,30 @@ internal static class Mmap
         }
 
         if ((flags & MAP_HUGETLB) != 0)
-        {
-            // The pool of huge pages is empty on this host: a known size has no memory, an unknown one does not exist.
-            ulong log = (flags >> MAP_HUGE_SHIFT) & MAP_HUGE_MASK;
-            return log is 0 or 21 or 30 && len != 0 ? unchecked((ulong)-ENOMEM) : unchecked((ulong)-EINVAL);
-        }
-
+            return (ulong)HugetlbRefusal(addr, len, flags);
         return vm_mmap_pgoff(null, addr, len, prot, flags, pgoff);
+    }
+
+    /// <summary>Why there is no mapping of huge pages: their pool is empty on this host, but other reasons are told first.</summary>
+    private static long HugetlbRefusal(ulong addr, ulong len, ulong flags)
+    {
+        const int DefaultLog = 21;
+        ulong log = (flags >> MAP_HUGE_SHIFT) & MAP_HUGE_MASK;
+        if (log is not (0 or 21 or 30) || len == 0)
+            return -EINVAL;
+        if ((flags & MAP_FIXED_NOREPLACE) == 0)
+            return -ENOMEM;
+        ulong size = 1UL << (log == 0 ? DefaultLog : (int)log);
+        len = (len + size - 1) & ~(size - 1);
+        mm_struct mm = current.mm!;
+        if (len > mm.task_size)
+            return -ENOMEM;
+        if ((addr & (size - 1)) != 0)
+            return -EINVAL;
+        down_read(mm.mmap_lock);
+        bool taken = find_vma_intersection(mm, addr, addr + len) is not null;
+        up_read(mm.mmap_lock);
+        return taken ? -EEXIST : -ENOMEM;
     }
 
     [MightSleep]
@@ -473,9 +490,8 @@ internal static class Mmap
 
     private static bool file_mmap_ok(@file file, pgoff_t pgoff, ulong len)
     {
-        // Regular files end where loff_t does; devices address everything.
-        uint type = file.f_inode.i_mode & S_IFMT;
-        ulong maxsize = type is S_IFREG or 0 ? long.MaxValue : ulong.MaxValue;
+        // Regular files end where their file system's do; everything else addresses what it likes.
+        ulong maxsize = (file.f_inode.i_mode & S_IFMT) == S_IFREG ? (ulong)file.f_inode.i_sb.s_maxbytes : ulong.MaxValue;
         if (len > maxsize)
             return false;
         maxsize -= len;

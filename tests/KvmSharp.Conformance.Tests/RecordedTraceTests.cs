@@ -14,7 +14,7 @@ internal sealed class RecordedTraceTests
 
     private static string[] Traces => [.. Directory.EnumerateFiles(Folder, "*.jsonl.gz").Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)];
 
-    private static HostOptions Options => new() { MemoryBytes = 4UL << 30, Cpus = 2, Strategy = "none" };
+    private static HostOptions Options => Replayer.Recorders with { Lockdep = true };
 
     [Test]
     public void All_recorded_traces_are_here() => Assert.That(Traces, Has.Length.EqualTo(629));

@@ -17,7 +17,7 @@ internal sealed class StrategyTraceTests
     [TestCase("filemap")]
     public void Only_the_flag_and_its_capability_differ(string strategy)
     {
-        var options = new HostOptions { MemoryBytes = 4UL << 30, Strategy = strategy, Lockdep = false, NameLiveObjects = false };
+        HostOptions options = Replayer.Recorders with { Strategy = strategy };
         var differences = new ConcurrentBag<Divergence>();
         var problems = new ConcurrentBag<string>();
         Parallel.ForEach(Directory.EnumerateFiles(Folder, "*.jsonl.gz"), new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, file =>

@@ -24,6 +24,9 @@ public sealed record ReplayResult(string File, int Operations, IReadOnlyList<Div
 /// <summary>Holds the model against traces of a real kernel, each on a machine of its own.</summary>
 public static class Replayer
 {
+    /// <summary>A host of the recorders' size: how much memory there is decides what may be promised.</summary>
+    public static HostOptions Recorders => new() { MemoryBytes = 24UL << 30, Cpus = 2, Strategy = "none", Lockdep = false, NameLiveObjects = false };
+
     /// <summary>Replays one trace on a fresh host.</summary>
     /// <exception cref="TraceFormatException">The trace is not readable; nothing else is affected.</exception>
     public static ReplayResult Replay(string file, HostOptions options)

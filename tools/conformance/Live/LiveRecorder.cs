@@ -68,7 +68,7 @@ public sealed record LiveResult(int Sequences, long Operations, IReadOnlyList<Li
 public sealed class LiveRecorder
 {
     private const int Repetitions = 3;
-    private static readonly HostOptions _model = new() { MemoryBytes = 4UL << 30, Cpus = 2, Strategy = "none", Lockdep = false, NameLiveObjects = false };
+    private static readonly HostOptions _model = Replayer.Recorders;
 
     private readonly LiveOptions _options;
     private readonly TraceHeader _header;

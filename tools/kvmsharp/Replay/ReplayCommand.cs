@@ -34,7 +34,7 @@ internal static class ReplayCommand
 
     private static int Replay(string[] traces, string strategy, bool json, IAnsiConsole console, TextWriter output, TextWriter error)
     {
-        var options = new HostOptions { MemoryBytes = 4UL << 30, Cpus = 2, Strategy = strategy, Lockdep = false, NameLiveObjects = false };
+        HostOptions options = Replayer.Recorders with { Strategy = strategy };
         return Run(traces, trace => Replayer.Replay(trace, options), "replaying", json, console, output, error);
     }
 
