@@ -19,6 +19,7 @@ internal sealed class ContractReader
     private readonly ConcurrentDictionary<ISymbol, Contract> _contracts = new(SymbolEqualityComparer.Default);
     private readonly ConcurrentDictionary<ISymbol, DataContract> _data = new(SymbolEqualityComparer.Default);
     private readonly ConcurrentDictionary<ITypeSymbol, TypeContract> _types = new(SymbolEqualityComparer.Default);
+    private readonly ConcurrentDictionary<ISymbol, bool> _noReturn = new(SymbolEqualityComparer.Default);
     private readonly ConcurrentDictionary<ISymbol, ISymbol> _canonical = new(SymbolEqualityComparer.Default);
     private readonly ConcurrentDictionary<INamedTypeSymbol, object> _receivers = new(SymbolEqualityComparer.Default);
     private readonly ExternalAnnotations _external;
@@ -116,6 +117,20 @@ internal sealed class ContractReader
         _contracts.TryAdd(named, c);
         return c;
     }
+
+    /// <summary>Whether a method never comes back.</summary>
+    /// <param name="method">The method.</param>
+    /// <returns>Whether it says so.</returns>
+    internal bool DoesNotReturn(IMethodSymbol method) => _noReturn.GetOrAdd(method.OriginalDefinition, static m =>
+    {
+        foreach (AttributeData a in m.GetAttributes())
+        {
+            if (a.AttributeClass?.Name == "DoesNotReturnAttribute")
+                return true;
+        }
+
+        return false;
+    });
 
     internal DataContract Data(ISymbol symbol)
     {

@@ -19,6 +19,9 @@ internal sealed class LockOrder
     /// <summary>Gets or sets a value indicating whether an order may be declared anywhere.</summary>
     internal bool IsDeclared { get; set; } = true;
 
+    /// <summary>Gets or sets the names of the members that carry an order; null if names do not tell.</summary>
+    internal HashSet<string>? Names { get; set; }
+
     /// <summary>True if the first lock is declared to be acquired before the second.</summary>
     /// <param name="first">Declaration of a lock.</param>
     /// <param name="second">Declaration of another lock.</param>
@@ -77,6 +80,8 @@ internal sealed class LockOrder
                 continue;
             }
 
+            if (Names is not null && !Names.Contains(m.Name))
+                continue;
             if (m is not (IFieldSymbol or IPropertySymbol) || _reader.Attributes(m) is not { } attributes)
                 continue;
             foreach (AttributeInfo a in attributes)

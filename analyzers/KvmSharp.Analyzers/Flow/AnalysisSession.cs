@@ -34,6 +34,7 @@ internal sealed class AnalysisSession
             || compilation.GetTypesByMetadataName(AttributeInfo.FullName("RefCounted")).Length != 0;
         _names = InterestingNames.Collect(compilation, external, HasAnnotations, token);
         _model.Order.IsDeclared = _names.HasOrder;
+        _model.Order.Names = _names.IsOpaque ? null : _names.OrderNames;
         _model.Sleep.DeclaredNames = _names.MaySleep ? null : _names.SleepNames;
     }
 

@@ -103,6 +103,9 @@ internal sealed class FunctionFrame
 
     internal FunctionFrame? Caller { get; set; }
 
+    /// <summary>Gets or sets the instance and the parameters of the function, once somebody asked.</summary>
+    internal Operands? Self { get; set; }
+
     /// <summary>Gets the locks held by contract at entry.</summary>
     internal Dictionary<Obj, LockState> Entry { get; } = new();
 

@@ -70,6 +70,12 @@ internal sealed class InterestingNames
     /// <summary>Gets the names of members that are declared to sleep.</summary>
     internal HashSet<string> SleepNames { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Gets the names of members that carry a lock order.</summary>
+    internal HashSet<string> OrderNames { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Gets a value indicating whether an attribute hides behind another name, or in a file of its own.</summary>
+    internal bool IsOpaque { get; private set; }
+
     /// <summary>Gets a value indicating whether something is declared to sleep that can be called without being named.</summary>
     internal bool MaySleep { get; private set; }
 
@@ -85,7 +91,7 @@ internal sealed class InterestingNames
     internal static InterestingNames Collect(Compilation compilation, ExternalAnnotations external, bool annotated, CancellationToken token)
     {
         var names = new InterestingNames();
-        names.HasOrder = names.MaySleep = !external.IsEmpty;
+        names.HasOrder = names.MaySleep = names.IsOpaque = !external.IsEmpty;
         foreach (string id in external.Ids)
             names.AddDocumentationId(id);
         if (!annotated)
@@ -211,7 +217,7 @@ internal sealed class InterestingNames
     {
         _names.Add(directive.Alias!.Name.Identifier.ValueText);
         if (directive.Name is { } target && Attributes.Contains(Simple(target)))
-            _open = HasOrder = MaySleep = true;
+            _open = HasOrder = MaySleep = IsOpaque = true;
     }
 
     private void Declared(SyntaxNode? node, string attribute, AttributeSyntax a)
@@ -220,18 +226,22 @@ internal sealed class InterestingNames
         {
             case MethodDeclarationSyntax m:
                 Add(m.Identifier.ValueText);
-                Sleeps(attribute, m.Identifier.ValueText);
+                Remember(attribute, m.Identifier.ValueText);
                 break;
             case PropertyDeclarationSyntax p:
                 Add(p.Identifier.ValueText);
-                Sleeps(attribute, p.Identifier.ValueText);
+                Remember(attribute, p.Identifier.ValueText);
                 break;
             case EventDeclarationSyntax e:
                 Add(e.Identifier.ValueText);
                 break;
             case BaseFieldDeclarationSyntax f:
                 foreach (VariableDeclaratorSyntax v in f.Declaration.Variables)
+                {
                     Add(v.Identifier.ValueText);
+                    Remember(attribute, v.Identifier.ValueText);
+                }
+
                 break;
             case AccessorDeclarationSyntax acc:
                 Declared(acc.Parent?.Parent, attribute, a);
@@ -274,10 +284,12 @@ internal sealed class InterestingNames
         }
     }
 
-    private void Sleeps(string attribute, string name)
+    private void Remember(string attribute, string name)
     {
         if (attribute == "MightSleep")
             SleepNames.Add(name);
+        else if (attribute is "AcquiredBefore" or "AcquiredAfter")
+            OrderNames.Add(name);
     }
 
     private void Add(string name)
@@ -359,7 +371,11 @@ internal sealed class InterestingNames
                     MaySleep |= s is IMethodSymbol { MethodKind: not MethodKind.Ordinary };
                 }
 
-                HasOrder |= own.Exists(static a => a.Name is "AcquiredBefore" or "AcquiredAfter");
+                if (own.Exists(static a => a.Name is "AcquiredBefore" or "AcquiredAfter"))
+                {
+                    HasOrder = true;
+                    OrderNames.Add(s.Name);
+                }
             }
 
             if (s is IMethodSymbol m)

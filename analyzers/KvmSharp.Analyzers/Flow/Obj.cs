@@ -108,6 +108,12 @@ internal sealed class Obj
     /// <summary>Gets or sets the contract of the type, once somebody asked.</summary>
     internal ContractModel.TypeContract? Contract { get; set; }
 
+    /// <summary>Gets or sets the next object of the same bucket of the table.</summary>
+    internal Obj? Chain { get; set; }
+
+    /// <summary>Gets or sets the hash of the object in the table.</summary>
+    internal int Hash { get; set; }
+
     /// <summary>Gets or sets the members of the object that were named so far.</summary>
     internal MemberLink? Members { get; set; }
 
@@ -174,79 +180,77 @@ internal sealed class ByReference : IEqualityComparer<ISymbol>
     public int GetHashCode(ISymbol obj) => System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(obj);
 }
 
-/// <summary>Interns the objects of one body.</summary>
+/// <summary>Interns the objects of one body. The chains of the table run through the objects.</summary>
 internal sealed class ObjTable
 {
-    private readonly Dictionary<Key, Obj> _map = new();
     private readonly List<Obj> _list = new();
+    private Obj?[] _buckets = new Obj?[64];
 
-    internal int Count => _map.Count;
+    internal int Count => _list.Count;
 
     internal Obj this[int id] => _list[id - 1];
 
     internal Obj Get(ObjKind kind, Obj? parent = null, ISymbol? symbol = null, object? site = null, Obj? index = null, ITypeSymbol? type = null)
     {
-        var key = new Key(kind, parent, symbol, site, index);
-        if (!_map.TryGetValue(key, out Obj? o))
+        int hash = Hash(kind, parent, symbol, site, index);
+        for (Obj? o = _buckets[hash & (_buckets.Length - 1)]; o is not null; o = o.Chain)
         {
-            o = new Obj(_map.Count + 1, kind, parent, symbol, site, index, type);
-            _map.Add(key, o);
-            _list.Add(o);
-            if (parent is not null)
-                parent.IsParent = true;
-            if (index is not null)
-                index.IsParent = true;
+            if (o.Hash == hash && o.Kind == kind && ReferenceEquals(o.Parent, parent) && ReferenceEquals(o.Index, index)
+                && (ReferenceEquals(o.Symbol, symbol) || SymbolEqualityComparer.Default.Equals(o.Symbol, symbol)) && (ReferenceEquals(o.Site, site) || Equals(o.Site, site)))
+                return o;
         }
 
-        return o;
+        var made = new Obj(_list.Count + 1, kind, parent, symbol, site, index, type) { Hash = hash };
+        _list.Add(made);
+        if (_list.Count > _buckets.Length)
+            Grow();
+        else
+            Link(made);
+        if (parent is not null)
+            parent.IsParent = true;
+        if (index is not null)
+            index.IsParent = true;
+        return made;
     }
 
-    private readonly struct Key : IEquatable<Key>
+    private void Link(Obj o)
     {
-        private readonly ObjKind _kind;
-        private readonly Obj? _parent;
-        private readonly ISymbol? _symbol;
-        private readonly object? _site;
-        private readonly Obj? _index;
-
-        internal Key(ObjKind kind, Obj? parent, ISymbol? symbol, object? site, Obj? index)
-        {
-            _kind = kind;
-            _parent = parent;
-            _symbol = symbol;
-            _site = site;
-            _index = index;
-        }
-
-        public bool Equals(Key other)
-            => _kind == other._kind && ReferenceEquals(_parent, other._parent) && ReferenceEquals(_index, other._index)
-                && SymbolEqualityComparer.Default.Equals(_symbol, other._symbol) && Equals(_site, other._site);
-
-        public override bool Equals(object? obj) => obj is Key k && Equals(k);
-
-        public override int GetHashCode()
-        {
-            unchecked
-            {
-                int h = (int)_kind;
-                h = (h * 31) + (_parent?.Id ?? 0);
-                h = (h * 31) + (_index?.Id ?? 0);
-                h = (h * 31) + (_symbol is null ? 0 : SymbolEqualityComparer.Default.GetHashCode(_symbol));
-                return (h * 31) + SiteHash(_site);
-            }
-        }
-
-        // A node's position is a better hash than the one the runtime would have to make up for each node.
-        private static int SiteHash(object? site) => site switch
-        {
-            null => 0,
-            SyntaxNode n => n.SpanStart,
-            ValueTuple<SyntaxNode, string, MethodKind> call => call.Item1.SpanStart,
-            ValueTuple<SyntaxNode, Obj> store => unchecked((store.Item1.SpanStart * 31) + store.Item2.Id),
-            ValueTuple<SyntaxNode, int, JoinKind> join => unchecked((join.Item1.SpanStart * 31) + join.Item2),
-            ValueTuple<SyntaxNode, int> argument => unchecked((argument.Item1.SpanStart * 31) + argument.Item2),
-            ValueTuple<SyntaxNode, string> named => named.Item1.SpanStart,
-            _ => site.GetHashCode(),
-        };
+        int bucket = o.Hash & (_buckets.Length - 1);
+        o.Chain = _buckets[bucket];
+        _buckets[bucket] = o;
     }
+
+    private void Grow()
+    {
+        _buckets = new Obj?[_buckets.Length * 4];
+        foreach (Obj o in _list)
+            Link(o);
+    }
+
+    private static int Hash(ObjKind kind, Obj? parent, ISymbol? symbol, object? site, Obj? index)
+    {
+        unchecked
+        {
+            int h = (int)kind;
+            h = (h * 31) + (parent?.Id ?? 0);
+            h = (h * 31) + (index?.Id ?? 0);
+            h = (h * 31) + (symbol is null ? 0 : SymbolEqualityComparer.Default.GetHashCode(symbol));
+            h = (h * 31) + SiteHash(site);
+            return h ^ (h >> 15);
+        }
+    }
+
+    // A node's position is a better hash than the one the runtime would have to make up for each node.
+    private static int SiteHash(object? site) => site switch
+    {
+        null => 0,
+        SyntaxNode n => n.SpanStart,
+        Obj o => o.Id,
+        ValueTuple<SyntaxNode, string, MethodKind> call => call.Item1.SpanStart,
+        ValueTuple<SyntaxNode, Obj> store => unchecked((store.Item1.SpanStart * 31) + store.Item2.Id),
+        ValueTuple<SyntaxNode, int, JoinKind> join => unchecked((join.Item1.SpanStart * 31) + join.Item2),
+        ValueTuple<SyntaxNode, int> argument => unchecked((argument.Item1.SpanStart * 31) + argument.Item2),
+        ValueTuple<SyntaxNode, string> named => named.Item1.SpanStart,
+        _ => site.GetHashCode(),
+    };
 }

@@ -429,7 +429,7 @@ internal sealed partial class Walker
             }
         }
 
-        if (DoesNotReturn(site.Method))
+        if (Contracts.DoesNotReturn(site.Method))
             _s = new FlowState();
     }
 
@@ -454,17 +454,6 @@ internal sealed partial class Walker
         if (m.MethodKind == MethodKind.Constructor || m.ReturnsVoid)
             return null;
         return TypeFacts.Awaited(m.ReturnType);
-    }
-
-    private static bool DoesNotReturn(IMethodSymbol m)
-    {
-        foreach (AttributeData a in m.OriginalDefinition.GetAttributes())
-        {
-            if (a.AttributeClass?.Name == "DoesNotReturnAttribute")
-                return true;
-        }
-
-        return false;
     }
 
     private void RebindByRef(CallSite site, List<Operands> operands, ImmutableArray<IArgumentOperation>? arguments, Obj? result)

@@ -38,6 +38,13 @@ internal sealed partial class Walker
             foreach (IOperation b in blocks)
                 RunBlock(b);
         });
+        if (_localFunctions.Count != 0)
+            RunLocalFunctions();
+        RunLambdas();
+    }
+
+    private void RunLocalFunctions()
+    {
         foreach (var pair in _localFunctions.OrderBy(static p => p.Value.Syntax.SpanStart))
         {
             var symbol = (IMethodSymbol)pair.Key;
@@ -48,7 +55,10 @@ internal sealed partial class Walker
             if (own.HasOwn || _converted.Contains(symbol) || ContractReader.IsIterator(symbol))
                 RunNested(symbol, own.HasOwn ? own : Contract.Empty, pair.Value.Body, isLambda: false);
         }
+    }
 
+    private void RunLambdas()
+    {
         for (int i = 0; i < _queue.Count; i++)
         {
             var (function, type) = _queue[i];
@@ -203,34 +213,11 @@ internal sealed partial class Walker
 
     private void Scan(IOperation root)
     {
+        if (!HasFunctions(root))
+            return;
         var lambdas = new Dictionary<ISymbol, IAnonymousFunctionOperation?>(SymbolEqualityComparer.Default);
         var references = new List<ILocalReferenceOperation>();
-        foreach (IOperation op in root.DescendantsAndSelf())
-        {
-            switch (op)
-            {
-                case ILocalFunctionOperation f:
-                    _localFunctions[f.Symbol] = f;
-                    break;
-                case IMethodReferenceOperation { Method.MethodKind: MethodKind.LocalFunction } m:
-                    _converted.Add(m.Method.OriginalDefinition);
-                    break;
-                case IVariableDeclaratorOperation { Initializer.Value: { } v } d when DelegateBody(v) is { } lambda:
-                    lambdas[d.Symbol] = lambda;
-                    break;
-                case IVariableDeclaratorOperation { Initializer: null } d when d.Symbol.Type.TypeKind == TypeKind.Delegate:
-                    lambdas[d.Symbol] = null;
-                    break;
-                case ILocalReferenceOperation r:
-                    references.Add(r);
-                    break;
-                case IParameterReferenceOperation p:
-                    if (Inside(p, p.Parameter.ContainingSymbol))
-                        _captured.Add(p.Parameter);
-                    break;
-            }
-        }
-
+        Scan(root, lambdas, references);
         foreach (ILocalReferenceOperation r in references)
         {
             if (Inside(r, r.Local.ContainingSymbol))
@@ -254,6 +241,48 @@ internal sealed partial class Walker
             if (p.Value is not null)
                 _onlyInvoked[p.Key] = p.Value;
         }
+    }
+
+    private static bool HasFunctions(IOperation op)
+    {
+        if (op.Kind is OperationKind.AnonymousFunction or OperationKind.LocalFunction)
+            return true;
+        foreach (IOperation child in op.ChildOperations)
+        {
+            if (HasFunctions(child))
+                return true;
+        }
+
+        return false;
+    }
+
+    private void Scan(IOperation op, Dictionary<ISymbol, IAnonymousFunctionOperation?> lambdas, List<ILocalReferenceOperation> references)
+    {
+        switch (op)
+        {
+            case ILocalFunctionOperation f:
+                _localFunctions[f.Symbol] = f;
+                break;
+            case IMethodReferenceOperation { Method.MethodKind: MethodKind.LocalFunction } m:
+                _converted.Add(m.Method.OriginalDefinition);
+                break;
+            case IVariableDeclaratorOperation { Initializer.Value: { } v } d when DelegateBody(v) is { } lambda:
+                lambdas[d.Symbol] = lambda;
+                break;
+            case IVariableDeclaratorOperation { Initializer: null } d when d.Symbol.Type.TypeKind == TypeKind.Delegate:
+                lambdas[d.Symbol] = null;
+                break;
+            case ILocalReferenceOperation r:
+                references.Add(r);
+                break;
+            case IParameterReferenceOperation p:
+                if (Inside(p, p.Parameter.ContainingSymbol))
+                    _captured.Add(p.Parameter);
+                break;
+        }
+
+        foreach (IOperation child in op.ChildOperations)
+            Scan(child, lambdas, references);
     }
 
     // A lambda between a reference and the function that declares the symbol.
@@ -318,7 +347,7 @@ internal sealed partial class Walker
         if (IsExpressionTree(f))
             return;
         Contract own = Contracts.Of(f.Symbol);
-        bool onlyInvoked = _onlyInvoked.Any(p => ReferenceEquals(p.Value, f));
+        bool onlyInvoked = _onlyInvoked.ContainsValue(f);
         Locks.Captured(f, immediate || onlyInvoked);
         References.Captured(f);
         CapturedObjects(f);

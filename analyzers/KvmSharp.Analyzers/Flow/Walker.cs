@@ -25,7 +25,7 @@ internal sealed partial class Walker
     private readonly HashSet<int> _produced = new();
     private readonly List<Diagnostic> _diagnostics = new();
     private readonly List<Diagnostic> _sticky = new();
-    private readonly HashSet<(string, Location, string)> _reported = new();
+    private HashSet<(string, Location, string)>? _reported;
     private readonly Dictionary<ISymbol, Obj> _variables = new(ByReference.Instance);
     private readonly Dictionary<ISymbol, Obj> _statics = new(ByReference.Instance);
     private readonly CancellationToken _token;
@@ -93,6 +93,8 @@ internal sealed partial class Walker
     /// <returns>The diagnostics, each once.</returns>
     internal IEnumerable<Diagnostic> Diagnostics()
     {
+        if (_sticky.Count == 0 && _diagnostics.Count == 0)
+            yield break;
         var all = new List<Diagnostic>(_sticky);
         all.AddRange(_diagnostics);
         all.Sort(static (a, b) =>
@@ -126,7 +128,7 @@ internal sealed partial class Walker
     /// <param name="args">Message arguments.</param>
     internal void ReportSticky(DiagnosticDescriptor rule, Location at, IEnumerable<Location>? related, ImmutableDictionary<string, string?>? properties, string key, params object[] args)
     {
-        if (_reported.Add((rule.Id, at, key)))
+        if ((_reported ??= new()).Add((rule.Id, at, key)))
             _sticky.Add(Diagnostic.Create(rule, at, related, properties, args));
     }
 

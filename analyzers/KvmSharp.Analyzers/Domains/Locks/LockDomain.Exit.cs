@@ -2,7 +2,6 @@
 // KvmSharp only; no upstream counterpart.
 
 using System.Collections.Generic;
-using System.Linq;
 using KvmSharp.Analyzers.ContractModel;
 using KvmSharp.Analyzers.Flow;
 using KvmSharp.Analyzers.Rules;
@@ -14,20 +13,31 @@ namespace KvmSharp.Analyzers.Domains.Locks;
 /// <summary>Entry and exit of bodies.</summary>
 internal sealed partial class LockDomain
 {
+    private static readonly Operands None = new(Value.None, NoValues);
+
     internal Operands SelfOperands()
     {
+        if (Frame.Self is { } known)
+            return known;
         IMethodSymbol? m = Frame.Method;
-        var values = m is null ? NoValues : m.Parameters.Select(p => Value.Of(_walker.ParameterObj(p))).ToArray();
+        Value[] values = NoValues;
+        if (m is not null && m.Parameters.Length != 0)
+        {
+            values = new Value[m.Parameters.Length];
+            for (int i = 0; i < values.Length; i++)
+                values[i] = Value.Of(_walker.ParameterObj(m.Parameters[i]));
+        }
+
         IParameterSymbol? receiver = _walker.Contracts.ExtensionReceiver(Frame.Symbol.ContainingType);
         Value self = receiver is not null ? Value.Of(_walker.ParameterObj(receiver)) : Value.Of(_walker.This());
-        return new Operands(self, values);
+        return Frame.Self = new Operands(self, values);
     }
 
     /// <summary>The state at entry: what the contract says is held.</summary>
     internal void Enter(FunctionFrame frame)
     {
         World w = Worlds[0];
-        Operands self = SelfOperands();
+        Operands self = frame.Contract.Clauses.IsEmpty && frame.Method?.AssociatedSymbol is null ? None : SelfOperands();
         INamedTypeSymbol? type = frame.Symbol.ContainingType;
         TypeContract own = _walker.Contracts.Type(type);
         foreach (LockClause c in frame.Contract.Clauses)
@@ -73,6 +83,8 @@ internal sealed partial class LockDomain
         FunctionFrame frame = Frame;
         if (frame.ExemptBalance || frame.IsIterator && frame.Contract.Clauses.IsEmpty && state.Worlds.Count == 0)
             return;
+        if (!frame.Contract.HasAcquire && frame.Entry.Count == 0 && !AnyLocks(state))
+            return;
         Operands self = SelfOperands();
         bool? success = Success(ret, out bool judgesCondition);
         var conditional = new HashSet<Obj>();
@@ -105,17 +117,19 @@ internal sealed partial class LockDomain
             expected.Add(e);
         }
 
-        var keys = new SortedDictionary<int, Obj>();
+        var keys = new List<Obj>();
         for (int i = 0; i < state.Worlds.Count; i++)
         {
             foreach (var p in state.Worlds[i].Locks.ToList())
-                keys[p.Key] = _walker.Objs[p.Key];
+                AddKey(keys, _walker.Objs[p.Key]);
             foreach (Obj o in expected[i].Keys)
-                keys[o.Id] = o;
+                AddKey(keys, o);
         }
 
+        keys.Sort(static (a, b) => a.Id.CompareTo(b.Id));
+
         bool freeForm = frame.Contract.HasCond && ret is not null && success is null;
-        foreach (Obj key in keys.Values)
+        foreach (Obj key in keys)
         {
             if (conditional.Contains(key) || frame.LostByAwait.Contains(key))
                 continue;
@@ -152,6 +166,23 @@ internal sealed partial class LockDomain
         }
     }
 
+    private static void AddKey(List<Obj> keys, Obj key)
+    {
+        if (!keys.Contains(key))
+            keys.Add(key);
+    }
+
+    private static bool AnyLocks(FlowState state)
+    {
+        foreach (World w in state.Worlds)
+        {
+            if (!w.Locks.IsEmpty)
+                return true;
+        }
+
+        return false;
+    }
+
     internal void JudgeThrow(Jump j)
     {
         if (Frame.ExemptBalance || _walker.Settings.ExceptionalExits == "off")
@@ -174,6 +205,8 @@ internal sealed partial class LockDomain
 
     private void ReportThrow(FlowState state, Location at)
     {
+        if (!AnyLocks(state))
+            return;
         var seen = new HashSet<int>();
         foreach (World w in state.Worlds)
         {
