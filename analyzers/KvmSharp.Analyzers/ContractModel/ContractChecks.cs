@@ -204,6 +204,8 @@ internal sealed class ContractChecks
 
     private void CheckClauses(ISymbol s, List<AttributeInfo> attributes, ITypeSymbol? type, Action<Diagnostic> report)
     {
+        if (!attributes.Exists(static a => ContractReader.ClauseOf(a.Name) is not null) && attributes.Count < 2)
+            return;
         var needed = new HashSet<string>();
         var forbidden = new HashSet<string>();
         var acquired = new HashSet<string>();

@@ -20,7 +20,7 @@ internal sealed class AnalysisSession
     private readonly Prefilter _filter;
     private readonly InterestingNames _names;
     private readonly ConcurrentDictionary<SyntaxTree, AnalyzerSettings> _settings = new();
-    private readonly ConcurrentDictionary<SyntaxTree, bool> _generated = new();
+    private readonly ConcurrentDictionary<SyntaxTree, bool> _skipped = new();
 
     internal AnalysisSession(Compilation compilation, AnalyzerOptions options, ExternalAnnotations external, System.Threading.CancellationToken token)
     {
@@ -28,11 +28,12 @@ internal sealed class AnalysisSession
         _options = options;
         _model = new CompilationModel(compilation, external);
         _filter = new Prefilter(_model.Contracts);
-        HasAnnotations = !external.IsEmpty || compilation.GetTypesByMetadataName(AttributeInfo.FullName("GuardedBy")).Length != 0
+        bool known = !external.IsEmpty || compilation.GetTypesByMetadataName(AttributeInfo.FullName("GuardedBy")).Length != 0
             || compilation.GetTypesByMetadataName(AttributeInfo.FullName("MustHold")).Length != 0
             || compilation.GetTypesByMetadataName(AttributeInfo.FullName("ContextLock")).Length != 0
             || compilation.GetTypesByMetadataName(AttributeInfo.FullName("RefCounted")).Length != 0;
-        _names = InterestingNames.Collect(compilation, external, HasAnnotations, token);
+        _names = InterestingNames.Collect(compilation, external, known, token);
+        HasAnnotations = _names.IsUsed;
         _model.Order.IsDeclared = _names.HasOrder;
         _model.Order.Names = _names.IsOpaque ? null : _names.OrderNames;
         _model.Sleep.DeclaredNames = _names.MaySleep ? null : _names.SleepNames;
@@ -277,7 +278,16 @@ internal sealed class AnalysisSession
 
     private bool Has(ISymbol s) => _model.Contracts.Attributes(s) is { } list && list.Exists(static a => a.Name == "ContextUnsafe");
 
-    private bool Skip(SyntaxTree tree) => !SettingsFor(tree).AnalyzeGenerated && _generated.GetOrAdd(tree, IsGenerated);
+    private bool Skip(SyntaxTree tree)
+    {
+        if (!_skipped.TryGetValue(tree, out bool skip))
+        {
+            skip = !SettingsFor(tree).AnalyzeGenerated && IsGenerated(tree);
+            _skipped.TryAdd(tree, skip);
+        }
+
+        return skip;
+    }
 
     private bool IsGenerated(SyntaxTree tree)
     {
@@ -299,5 +309,9 @@ internal sealed class AnalysisSession
     }
 
     private AnalyzerSettings SettingsFor(SyntaxTree tree)
-        => _settings.GetOrAdd(tree, t => AnalyzerSettings.Read(_options.AnalyzerConfigOptionsProvider.GetOptions(t)));
+    {
+        if (!_settings.TryGetValue(tree, out AnalyzerSettings? settings))
+            settings = _settings.GetOrAdd(tree, AnalyzerSettings.Read(_options.AnalyzerConfigOptionsProvider.GetOptions(tree)));
+        return settings;
+    }
 }

@@ -2,8 +2,10 @@
 // KvmSharp only; no upstream counterpart.
 
 using System;
+using System.Collections.Concurrent;
 using System.Collections.Generic;
 using System.Collections.Immutable;
+using System.Linq;
 using System.Threading;
 using KvmSharp.Analyzers.ContractModel;
 using Microsoft.CodeAnalysis;
@@ -57,18 +59,21 @@ internal sealed class InterestingNames
         "MustCheck",
         "ErrorPointer");
 
+    private readonly TextSieve _lockWords;
+    private readonly ConcurrentDictionary<SyntaxTree, bool> _files = new();
     private bool _open;
     private bool _new;
     private bool _foreach;
     private bool _using;
     private bool _errno;
 
-    private InterestingNames()
-    {
-    }
+    private InterestingNames() => _lockWords = new TextSieve(_names.Concat(new[] { "lock" }));
 
     /// <summary>Gets the names of members that are declared to sleep.</summary>
     internal HashSet<string> SleepNames { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Gets a value indicating whether there is any contract besides those of .NET.</summary>
+    internal bool IsUsed { get; private set; }
 
     /// <summary>Gets the names of members that carry a lock order.</summary>
     internal HashSet<string> OrderNames { get; } = new(StringComparer.Ordinal);
@@ -92,6 +97,7 @@ internal sealed class InterestingNames
     {
         var names = new InterestingNames();
         names.HasOrder = names.MaySleep = names.IsOpaque = !external.IsEmpty;
+        names.IsUsed = !external.IsEmpty;
         foreach (string id in external.Ids)
             names.AddDocumentationId(id);
         if (!annotated)
@@ -103,17 +109,23 @@ internal sealed class InterestingNames
             names._names.Add(name + "Attribute");
         }
 
+        var sieve = new TextSieve(names._names.Where(static n => Attributes.Contains(n) || Attributes.Contains(Simple(n))).Concat(new[] { "Errno", "errno", "Err" }));
         foreach (SyntaxTree tree in compilation.SyntaxTrees)
         {
             token.ThrowIfCancellationRequested();
+            if (!sieve.Matches(tree, token))
+                continue;
+            names.IsUsed = true;
             if (tree.GetRoot(token) is CompilationUnitSyntax root)
                 names.Declarations(root);
         }
 
         foreach (IAssemblySymbol a in compilation.SourceModule.ReferencedAssemblySymbols)
         {
-            if (References(a))
-                names.Metadata(a.GlobalNamespace);
+            if (!References(a))
+                continue;
+            names.IsUsed = true;
+            names.Metadata(a.GlobalNamespace);
         }
 
         return names;
@@ -123,6 +135,8 @@ internal sealed class InterestingNames
     {
         if (_open)
             return true;
+        if (!IsUsed && !HasLockWord(body.SyntaxTree))
+            return false;
         foreach (SyntaxToken t in body.DescendantTokens())
         {
             switch (t.Kind())
@@ -144,6 +158,17 @@ internal sealed class InterestingNames
         }
 
         return false;
+    }
+
+    private bool HasLockWord(SyntaxTree tree)
+    {
+        if (!_files.TryGetValue(tree, out bool has))
+        {
+            has = _lockWords.Matches(tree, CancellationToken.None);
+            _files.TryAdd(tree, has);
+        }
+
+        return has;
     }
 
     private static bool References(IAssemblySymbol a)
@@ -182,8 +207,10 @@ internal sealed class InterestingNames
             SimpleNameSyntax n => n.Identifier.ValueText,
             _ => string.Empty,
         };
-        return s.EndsWith("Attribute", StringComparison.Ordinal) ? s.Substring(0, s.Length - 9) : s;
+        return Simple(s);
     }
+
+    private static string Simple(string s) => s.EndsWith("Attribute", StringComparison.Ordinal) ? s.Substring(0, s.Length - 9) : s;
 
     // Declarations only: bodies are not entered, and an attribute inside one is found by its own name.
     private void Declarations(CompilationUnitSyntax root)
