@@ -490,8 +490,8 @@ internal static class Mmap
 
     private static bool file_mmap_ok(@file file, pgoff_t pgoff, ulong len)
     {
-        // Regular files end where their file system's do; everything else addresses what it likes.
-        ulong maxsize = (file.f_inode.i_mode & S_IFMT) == S_IFREG ? (ulong)file.f_inode.i_sb.s_maxbytes : ulong.MaxValue;
+        // Regular files end where loff_t does; everything else addresses what it likes.
+        ulong maxsize = (file.f_inode.i_mode & S_IFMT) == S_IFREG ? long.MaxValue : ulong.MaxValue;
         if (len > maxsize)
             return false;
         maxsize -= len;

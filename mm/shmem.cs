@@ -10,6 +10,9 @@ internal sealed class shmem_inode_info
 
     /// <summary>Bytes below which fallocate has made blocks that truncation up must not free.</summary>
     internal pgoff_t fallocend;
+
+    /// <summary>Pages that were charged when the file was made, for shared anonymous memory.</summary>
+    internal long promised;
 }
 
 internal sealed partial class Kernel
@@ -110,9 +113,19 @@ internal static class Shmem
     [MustCheck]
     internal static int shmem_zero_setup(vm_area_struct vma)
     {
-        ErrPtr<@file> file = shmem_file_setup(vma.vm_mm.kernel.shm_mnt, vma.vm_mm.kernel, "/dev/zero (deleted)", (long)(vma.vm_end - vma.vm_start));
+        mm_struct mm = vma.vm_mm;
+        long size = (long)(vma.vm_end - vma.vm_start);
+        long promised = (vma.vm_flags & VM_NORESERVE) != 0 ? 0 : size >> PAGE_SHIFT;
+        if (promised != 0 && security_vm_enough_memory_mm(mm, promised) != 0)
+            return -ENOMEM;
+        ErrPtr<@file> file = shmem_file_setup(mm.kernel.shm_mnt, mm.kernel, "/dev/zero (deleted)", size);
         if (IS_ERR(file))
+        {
+            vm_unacct_memory(mm.kernel, promised);
             return PTR_ERR(file);
+        }
+
+        SHMEM_I(file_inode(file.Value)).promised = promised;
         vma.vm_file = file.Value;
         vma.vm_ops = shmem_vm_ops;
         return 0;
@@ -130,7 +143,11 @@ internal static class Shmem
             file.f_mode |= FMODE_CAN_ODIRECT;
     }
 
-    private static void shmem_evict_inode(inode inode) => truncate_inode_pages_final(inode.i_data);
+    private static void shmem_evict_inode(inode inode)
+    {
+        truncate_inode_pages_final(inode.i_data);
+        vm_unacct_memory(inode.kernel, SHMEM_I(inode).promised);
+    }
 
     /// <summary>The locked folio at the index, made on demand; uptodate unless only a place for it was asked for.</summary>
     [ErrorPointer]
