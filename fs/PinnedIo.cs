@@ -77,6 +77,8 @@ internal static unsafe class PinnedIo
             return -EFAULT;
         ulong first = address & PAGE_MASK;
         ulong pages = (PAGE_ALIGN(address + length) - first) >> PAGE_SHIFT;
+        if (FaultInject.should_fail(current.kernel, "io_mapped_ubuf"))
+            return -ENOMEM;
         var pinned = new List<page>();
         long result = 0;
         Span<page> batch = stackalloc page[Batch];
@@ -92,7 +94,7 @@ internal static unsafe class PinnedIo
             break;
         }
 
-        if (result == 0 && pages > limit - RingPages)
+        if (result == 0 && (pages > limit - RingPages || FaultInject.should_fail(current.kernel, "io_mapped_ubuf")))
             result = -ENOMEM;
         foreach (page page in pinned)
             unpin_user_page(page);

@@ -20,6 +20,8 @@ internal static class Eventfd
 
     internal static int sys_eventfd2(Kernel kernel, uint count, uint flags)
     {
+        if (should_fail(kernel, "eventfd_ctx"))
+            return -ENOMEM;
         int fd = get_unused_fd_flags(flags & O_CLOEXEC);
         if (fd < 0)
             return fd;

@@ -11,7 +11,7 @@ internal static class Eventpoll
         @file? file = fget(fd);
         if (file is null)
             return -EBADF;
-        int error = file.f_op.poll is null ? -EPERM : 0;
+        int error = file.f_op.poll is null ? -EPERM : should_fail(file.kernel, "eventpoll_epi") ? -ENOMEM : 0;
         fput(@file);
         return error;
     }

@@ -13,6 +13,12 @@ internal static class Exec
         if (file is null)
             return -EBADF;
         inode inode = file_inode(@file);
+        if (should_fail(inode.kernel, "linux_binprm"))
+        {
+            fput(@file);
+            return -ENOMEM;
+        }
+
         bool written = Volatile.Read(ref inode.i_writecount) > 0;
         bool allowed = (inode.i_mode & S_IFMT) == S_IFREG && !inode.i_sb.s_iflags_noexec && (inode.i_mode & 0x49) != 0;
         fput(@file);

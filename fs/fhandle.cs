@@ -21,9 +21,11 @@ internal static class Fhandle
         @file? file = fget_raw(fd);
         if (file is null)
             return -EBADF;
-        bool exportable = file_inode(@file).i_sb.s_magic is MagicH.TMPFS_MAGIC or MagicH.EXT4_SUPER_MAGIC;
+        bool exportable = file_inode(@file).i_sb.s_magic is MagicH.TMPFS_MAGIC or MagicH.EXT4_SUPER_MAGIC || (flag & AT_HANDLE_FID) != 0;
         fput(@file);
-        return exportable || (flag & AT_HANDLE_FID) != 0 ? 0 : -EOPNOTSUPP;
+        if (!exportable)
+            return -EOPNOTSUPP;
+        return should_fail(current.kernel, "file_handle") ? -ENOMEM : 0;
     }
 
     /// <summary>name_to_handle_at(2) with an empty path. The handle itself is not filled in: nothing here opens by one.</summary>

@@ -21,6 +21,8 @@ internal static class FileTable
     internal static ErrPtr<@file> alloc_file_pseudo(inode inode, string name, uint flags, file_operations fops)
     {
         Kernel kernel = inode.kernel;
+        if (should_fail(kernel, "dentry"))
+            return ERR_PTR<@file>(-ENOMEM);
         if (Interlocked.Increment(ref kernel.nr_files) > kernel.files_stat_max_files)
         {
             Interlocked.Decrement(ref kernel.nr_files);

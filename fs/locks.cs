@@ -62,12 +62,24 @@ internal static class Locks
         return error;
     }
 
-    private static file_lock_context locks_get_lock_context(inode inode) =>
-        Volatile.Read(ref inode.i_flctx) ?? Interlocked.CompareExchange(ref inode.i_flctx, new file_lock_context(), null) ?? inode.i_flctx!;
+    /// <returns>Null without memory, or when there is nothing to unlock.</returns>
+    private static file_lock_context? locks_get_lock_context(inode inode, int type)
+    {
+        if (Volatile.Read(ref inode.i_flctx) is { } ctx)
+            return ctx;
+        if (type == F_UNLCK || should_fail(inode.kernel, "file_lock_ctx"))
+            return null;
+        return Interlocked.CompareExchange(ref inode.i_flctx, new file_lock_context(), null) ?? inode.i_flctx!;
+    }
 
     private static int flock_lock_inode(@file file, int type)
     {
-        file_lock_context ctx = locks_get_lock_context(file_inode(@file));
+        inode inode = file_inode(@file);
+        file_lock_context? ctx = locks_get_lock_context(inode, type == LOCK_UN ? F_UNLCK : F_RDLCK);
+        if (ctx is null)
+            return type == LOCK_UN ? 0 : -ENOMEM;
+        if (type != LOCK_UN && should_fail(inode.kernel, "file_lock_cache"))
+            return -ENOMEM;
         int error = 0;
         spin_lock(ctx.flc_lock);
         ctx.flc_flock.RemoveAll(l => l.Owner == file);
@@ -92,7 +104,7 @@ internal static class Locks
         @file? file = fget(fd);
         if (file is null)
             return -EBADF;
-        int error = posix_lock_file(file, type, start, len, ofd ? file : current.files!);
+        int error = should_fail(file.kernel, "file_lock_cache") ? -ENOLCK : posix_lock_file(file, type, start, len, ofd ? file : current.files!);
         fput(@file);
         return error;
     }
@@ -125,7 +137,9 @@ internal static class Locks
         if ((type == F_RDLCK && (file.f_mode & FMODE_READ) == 0) || (type == F_WRLCK && (file.f_mode & FMODE_WRITE) == 0))
             return -EBADF;
 
-        file_lock_context ctx = locks_get_lock_context(file_inode(@file));
+        file_lock_context? ctx = locks_get_lock_context(file_inode(@file), type);
+        if (ctx is null)
+            return type == F_UNLCK ? 0 : -ENOMEM;
         int error = 0;
         spin_lock(ctx.flc_lock);
         if (type != F_UNLCK && ctx.flc_posix.Exists(l => l.Owner != owner && l.Start <= end && start <= l.End && (l.Write || type == F_WRLCK)))
@@ -172,7 +186,11 @@ internal static class Locks
             return -EINVAL;
         if (type is not (F_RDLCK or F_WRLCK or F_UNLCK))
             return -EINVAL;
-        file_lock_context ctx = locks_get_lock_context(inode);
+        if (type != F_UNLCK && should_fail(inode.kernel, "file_lock_cache"))
+            return -ENOMEM;
+        file_lock_context? ctx = locks_get_lock_context(inode, type);
+        if (ctx is null)
+            return type == F_UNLCK ? -EAGAIN : -ENOMEM;
         int error = 0;
         spin_lock(ctx.flc_lock);
         file_lock? own = ctx.flc_lease.Find(l => l.Owner == filp);

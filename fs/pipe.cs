@@ -120,6 +120,12 @@ internal static unsafe class Pipe
         if (inode is null)
             return -ENFILE;
         inode.i_mode = S_IFIFO | S_IRUSR | S_IWUSR;
+        if (should_fail(kernel, "pipe_inode_info"))
+        {
+            iput(inode);
+            return -ENFILE;
+        }
+
         var pipe = new pipe_inode_info();
 
         // Each end takes a reference, even when it cannot be opened.
@@ -261,6 +267,12 @@ internal static unsafe class Pipe
             if (!pipe.Full)
             {
                 int n = (int)Math.Min(PAGE_SIZE, count - (ulong)ret);
+                if (should_fail(file.kernel, "fail_page_alloc"))
+                {
+                    ret = ret != 0 ? ret : -ENOMEM;
+                    break;
+                }
+
                 if (!Fetch(page[..n], buf + (ulong)ret))
                 {
                     ret = ret != 0 ? ret : -EFAULT;

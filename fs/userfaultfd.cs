@@ -26,6 +26,8 @@ internal static class Userfaultfd
         if (mode == 0 || (mode & ~(UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP | UFFDIO_REGISTER_MODE_MINOR)) != 0)
             return -EINVAL;
         mm_struct mm = current.mm!;
+        if (should_fail(mm.kernel, "userfaultfd_ctx"))
+            return -ENOMEM;
         if (validate_range(mm, start, len) != 0)
             return -EINVAL;
         ulong end = start + len;

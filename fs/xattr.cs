@@ -65,6 +65,8 @@ internal static unsafe class Xattr
             return error;
         if (size > XATTR_SIZE_MAX)
             return -E2BIG;
+        if (size != 0 && should_fail(current.kernel, "xattr_value"))
+            return -ENOMEM;
         byte[] copy = new byte[size];
         fixed (byte* to = copy)
         {

@@ -17,6 +17,8 @@ internal static unsafe class Mincore
         pages += (len & ~PAGE_MASK) != 0 ? 1UL : 0;
         if (!access_ok(vec, pages))
             return -EFAULT;
+        if (should_fail(mm.kernel, "fail_page_alloc"))
+            return -EAGAIN;
         byte* tmp = stackalloc byte[(int)PAGE_SIZE];
         while (pages != 0)
         {

@@ -372,7 +372,11 @@ internal static class Mmap
         mm.stack_vm = oldmm.stack_vm;
         mm.brk = oldmm.brk;
         mm.def_flags = oldmm.def_flags & VM_NOHUGEPAGE;
-        for (vm_area_struct? mpnt = oldmm.mm_mt.First; mpnt is not null; mpnt = mpnt.Next)
+
+        // The tree's nodes are copied as a whole, before any area is.
+        if (vma_iter_prealloc(oldmm) != 0)
+            retval = -ENOMEM;
+        for (vm_area_struct? mpnt = retval == 0 ? oldmm.mm_mt.First : null; mpnt is not null; mpnt = mpnt.Next)
         {
             if ((mpnt.vm_flags & VM_DONTCOPY) != 0)
             {
@@ -415,7 +419,9 @@ internal static class Mmap
             vm_flags_clear(tmp, VM_LOCKED_MASK);
             if (tmp.vm_file is not null)
                 tmp.vm_file = get_file(tmp.vm_file);
-            vma_link(mm, tmp);
+            mm.mm_mt.Insert(tmp);
+            vma_link_file(tmp);
+            mm.map_count++;
             tmp.vm_ops?.open?.Invoke(tmp);
             if ((tmp.vm_flags & VM_WIPEONFORK) == 0)
                 retval = copy_page_range(tmp, mpnt);
@@ -542,7 +548,12 @@ internal static class Mmap
             vma_set_range(vma, addr, addr + len, addr >> PAGE_SHIFT);
             vma.vm_flags = flags;
             vma_set_page_prot(vma);
-            vma_link(mm, vma);
+            if (vma_link(mm, vma) != 0)
+            {
+                vm_area_free(vma);
+                vm_unacct_memory(mm.kernel, (long)(len >> PAGE_SHIFT));
+                return -ENOMEM;
+            }
         }
 
         mm.total_vm += len >> PAGE_SHIFT;

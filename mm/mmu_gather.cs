@@ -25,10 +25,16 @@ internal ref struct mmu_gather
     internal ulong start;
     internal ulong end;
     internal bool freed_tables;
+
+    /// <summary>Entries that there is room for: few, where no page could be had for more.</summary>
+    internal int max;
 }
 
 internal static unsafe class MmuGather
 {
+    /// <summary>Entries that are on the stack.</summary>
+    private const int MMU_GATHER_BUNDLE = 8;
+
     internal static void tlb_gather_mmu(ref mmu_gather tlb, mm_struct mm)
     {
         task_struct task = current;
@@ -39,6 +45,7 @@ internal static unsafe class MmuGather
         tlb.mm = mm;
         tlb.task = task;
         tlb.batch = batch;
+        tlb.max = should_fail(mm.kernel, "mmu_gather_batch") ? MMU_GATHER_BUNDLE : mmu_gather_batch.MAX;
         tlb.start = ulong.MaxValue;
         tlb.end = 0;
         tlb.freed_tables = false;
@@ -60,7 +67,7 @@ internal static unsafe class MmuGather
     {
         mmu_gather_batch batch = tlb.batch;
         batch.Pages[batch.Count++] = folio.Frame;
-        return batch.Count >= mmu_gather_batch.MAX;
+        return batch.Count >= tlb.max;
     }
 
     internal static void tlb_remove_table(ref mmu_gather tlb, page table, ulong address, ulong size)
@@ -69,7 +76,7 @@ internal static unsafe class MmuGather
         tlb.freed_tables = true;
         mmu_gather_batch batch = tlb.batch;
         batch.Pages[batch.Count++] = (PageFrame*)((ulong)table.Frame | 1);
-        if (batch.Count >= mmu_gather_batch.MAX)
+        if (batch.Count >= tlb.max)
             tlb_flush_mmu(ref tlb);
     }
 

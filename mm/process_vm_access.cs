@@ -27,6 +27,14 @@ internal static unsafe class ProcessVmAccess
         if (target.mm is not { } mm || !mmget_not_zero(mm))
             return -ESRCH;
         ulong copied = 0;
+
+        // More pages than fit on the stack need an array.
+        if (((remote + len - 1) / PAGE_SIZE) - (remote / PAGE_SIZE) + 1 > PVM_MAX_PP_ARRAY_COUNT && should_fail(mm.kernel, "process_pages"))
+        {
+            mmput(mm);
+            return -ENOMEM;
+        }
+
         long rc = process_vm_rw_single_vec(mm, remote, len, local, ref copied, vm_write);
         mmput(mm);
         return copied != 0 ? (long)copied : rc;

@@ -35,12 +35,21 @@ internal static partial class Vma
         }
     }
 
+    /// <summary>Room in the tree of areas for the change that comes next, so that it cannot fail half way.</summary>
+    /// <returns>0 or -ENOMEM.</returns>
+    [MustCheck]
+    internal static int vma_iter_prealloc(mm_struct mm) => should_fail(mm.kernel, "maple_node") ? -ENOMEM : 0;
+
     [MustHold("mm.mmap_lock")]
-    internal static void vma_link(mm_struct mm, vm_area_struct vma)
+    [MustCheck]
+    internal static int vma_link(mm_struct mm, vm_area_struct vma)
     {
+        if (vma_iter_prealloc(mm) != 0)
+            return -ENOMEM;
         mm.mm_mt.Insert(vma);
         vma_link_file(vma);
         mm.map_count++;
+        return 0;
     }
 
     internal static void vma_link_file(vm_area_struct vma)
@@ -109,8 +118,10 @@ internal static partial class Vma
         vm_area_struct? next = vmg.next;
         vm_area_struct target = merge_left ? prev! : next!;
         vm_area_struct donor = remove_next && next!.anon_vma is not null ? next : middle;
-        if (dup_anon_vma(target, donor) != 0)
+        if (dup_anon_vma(target, donor, out bool duplicated) != 0 || vma_iter_prealloc(vmg.mm) != 0)
         {
+            if (duplicated)
+                unlink_anon_vmas(target);
             vmg.nomem = true;
             vmg.start = start;
             vmg.end = end;
@@ -210,17 +221,18 @@ internal static partial class Vma
         vm_area_struct target = vmg.target!;
         vm_area_struct? next = vmg.next;
         bool remove_next = next is not null && target != next && vmg.end == next.vm_end;
+        bool duplicated = false;
+        int error = 0;
+
+        // Pages may be about to be moved here from the area that is copied: its family must be known here.
         if (remove_next)
+            error = dup_anon_vma(target, next!, out duplicated);
+        else if (vmg.middle is not null && vmg.middle != target)
+            error = dup_anon_vma(target, vmg.middle, out duplicated);
+        if (error != 0 || vma_iter_prealloc(vmg.mm) != 0)
         {
-            if (dup_anon_vma(target, next!) != 0)
-            {
-                vmg.nomem = true;
-                return -ENOMEM;
-            }
-        }
-        else if (vmg.middle is not null && vmg.middle != target && dup_anon_vma(target, vmg.middle) != 0)
-        {
-            // Pages are about to be moved here from the area that is copied: its family must be known here.
+            if (duplicated)
+                unlink_anon_vmas(target);
             vmg.nomem = true;
             return -ENOMEM;
         }
@@ -320,8 +332,14 @@ internal static partial class Vma
         if (new_vma.vm_file is not null)
             new_vma.vm_file = get_file(new_vma.vm_file);
         new_vma.vm_ops?.open?.Invoke(new_vma);
-        vma_link(mm, new_vma);
-        return new_vma;
+        if (vma_link(mm, new_vma) == 0)
+            return new_vma;
+        vma_close(new_vma);
+        if (new_vma.vm_file is not null)
+            fput(new_vma.vm_file);
+        unlink_anon_vmas(new_vma);
+        vm_area_free(new_vma);
+        return null;
     }
 
     /// <summary>A family that the area could share with a neighbour, because both could become one area if permissions were alike.</summary>
@@ -357,6 +375,10 @@ internal static partial class Vma
         int error = vms_gather_munmap_vmas(ref vms);
         if (error != 0)
             return error;
+
+        // The range is cleared in the tree at once: this is the last step that can fail, and the areas are as they were, only split.
+        if (vma_iter_prealloc(mm) != 0)
+            return -ENOMEM;
         vms_clear_ptes(ref vms);
         vms_complete_munmap_vmas(ref vms);
         return 0;
@@ -429,8 +451,11 @@ internal static partial class Vma
             return -ENOMEM;
         if (vma_is_anonymous(vma))
             vma.vm_pgoff = vma.vm_start >> PAGE_SHIFT;
-        vma_link(mm, vma);
-        return 0;
+        if (vma_link(mm, vma) == 0)
+            return 0;
+        if ((vma.vm_flags & VM_ACCOUNT) != 0)
+            vm_unacct_memory(mm.kernel, (long)pages);
+        return -ENOMEM;
     }
 
     internal static void vma_set_range(vm_area_struct vma, ulong start, ulong end, pgoff_t pgoff)
@@ -472,6 +497,8 @@ internal static partial class Vma
         if (vma.Previous is { } prev && (prev.vm_flags & VM_GROWSDOWN) == 0 && vma_is_accessible(prev) && address - prev.vm_end < VmaTree.StackGuardGap)
             return -ENOMEM;
         if (vma.Previous is { } below && below.vm_end > address)
+            return -ENOMEM;
+        if (vma_iter_prealloc(mm) != 0)
             return -ENOMEM;
         if (anon_vma_prepare(vma) != 0)
             return -ENOMEM;
@@ -551,14 +578,16 @@ internal static partial class Vma
     }
 
     [MustCheck]
-    private static int dup_anon_vma(vm_area_struct dst, vm_area_struct src)
+    private static int dup_anon_vma(vm_area_struct dst, vm_area_struct src, out bool duplicated)
     {
+        duplicated = false;
         if (src.anon_vma is null || dst.anon_vma is not null)
             return 0;
         dst.anon_vma = src.anon_vma;
         int error = anon_vma_clone(dst, src);
         if (error != 0)
             dst.anon_vma = null;
+        duplicated = error == 0;
         return error;
     }
 
@@ -637,7 +666,9 @@ internal static partial class Vma
             @new.vm_pgoff += (addr - vma.vm_start) >> PAGE_SHIFT;
         }
 
-        int error = anon_vma_clone(@new, vma);
+        int error = vma_iter_prealloc(mm);
+        if (error == 0)
+            error = anon_vma_clone(@new, vma);
         if (error != 0)
         {
             vm_area_free(@new);
@@ -746,6 +777,8 @@ internal static partial class Vma
                     return error;
             }
 
+            if (vma_iter_prealloc(mm) != 0)
+                return -ENOMEM;
             next.DetachNext = null;
             if (vms.last is null)
                 vms.first = next;
@@ -976,7 +1009,13 @@ internal static partial class Vma
         vma_set_range(vma, map.addr, map.end, map.pgoff);
         vma.vm_flags = map.vm_flags;
         vma.vm_page_prot = mm.arch.vm_get_page_prot(map.vm_flags);
-        int error = 0;
+        int error = vma_iter_prealloc(mm);
+        if (error != 0)
+        {
+            vm_area_free(vma);
+            return error;
+        }
+
         if (map.file is not null)
             error = __mmap_new_file_vma(ref map, vma, prepared);
         else if ((map.vm_flags & VM_SHARED) != 0)
@@ -990,7 +1029,9 @@ internal static partial class Vma
         }
 
         mmap_assert_write_locked(mm);
-        vma_link(mm, vma);
+        mm.mm_mt.Insert(vma);
+        vma_link_file(vma);
+        mm.map_count++;
         vmap = vma;
         return 0;
     }

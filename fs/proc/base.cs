@@ -10,6 +10,8 @@ internal static unsafe class Base
     internal static long mem_rw(ulong buf, ulong addr, ulong count, bool write)
     {
         mm_struct mm = current.mm!;
+        if (should_fail(mm.kernel, "fail_page_alloc"))
+            return -ENOMEM;
         byte* page = stackalloc byte[(int)PAGE_SIZE];
         foll_flag flags = foll_flag.FOLL_FORCE | (write ? foll_flag.FOLL_WRITE : foll_flag.NONE);
         long copied = 0;

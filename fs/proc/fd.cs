@@ -12,6 +12,12 @@ internal static class Fd
         @file? file = fget_raw(fd);
         if (file is null)
             return -ENOENT;
+        if (should_fail(file.kernel, "names_cache"))
+        {
+            fput(@file);
+            return -ENOMEM;
+        }
+
         text = file.name;
         fput(@file);
         return 0;

@@ -287,6 +287,17 @@ internal sealed partial class Session
         return (BinaryPrimitives.ReadInt32LittleEndian(ends), BinaryPrimitives.ReadInt32LittleEndian(ends[4..]));
     }
 
+    /// <summary>Puts into a new pipe what is going to be read from it. Without it a reader would wait for ever.</summary>
+    private void FillPipe(int read, int write, ulong buffer, ulong length)
+    {
+        long written = Sys(Unistd64.__NR_write, Arg(write), buffer, length);
+        if (written == (long)length)
+            return;
+        CloseFd(read);
+        CloseFd(write);
+        throw new SetupException($"nothing in the pipe: {written}");
+    }
+
     /// <summary>An offset argument that is passed by pointer.</summary>
     private ulong Offset(int slot, long value)
     {
@@ -310,7 +321,7 @@ internal sealed partial class Session
         }
         else
         {
-            Sys(Unistd64.__NR_write, Arg(write), _process.Buffer(Page, fill: 0x5a), Page);
+            FillPipe(read, write, _process.Buffer(Page, fill: 0x5a), Page);
             result = Sys(Unistd64.__NR_splice, Arg(read), 0, Arg(fd), Offset(0, offset), len, 0);
         }
 

@@ -358,7 +358,7 @@ internal sealed partial class Session
         (int read, int write) = MakePipe();
         ulong buffer = _process.Buffer(Math.Max(data.Length, 1), fill: 0);
         _process.Write(buffer, data);
-        Sys(Unistd64.__NR_write, Arg(write), buffer, (ulong)data.Length);
+        FillPipe(read, write, buffer, (ulong)data.Length);
         Outcome outcome = Outcome.Of(Sys(Unistd64.__NR_read, Arg(read), at, (ulong)data.Length));
         CloseFd(read);
         CloseFd(write);

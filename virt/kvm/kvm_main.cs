@@ -125,7 +125,21 @@ internal static unsafe partial class KvmMain
             kvm.memslots[i] = kvm.__memslots[i, 0];
         }
 
-        int r = arch_ops.kvm_arch_init_vm(kvm, type);
+        int r = init_srcu_struct(kvm.srcu);
+        if (r != 0)
+        {
+            mmdrop(mm);
+            return ERR_PTR<kvm>(r);
+        }
+
+        // The buses for devices in the kernel: none has any, all must be there.
+        if (should_fail(kernel, "kvm_io_bus"))
+        {
+            r = -ENOMEM;
+            goto out_err_no_arch;
+        }
+
+        r = arch_ops.kvm_arch_init_vm(kvm, type);
         if (r != 0)
             goto out_err_no_arch;
         r = kvm_init_mmu_notifier(kvm);

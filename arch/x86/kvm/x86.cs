@@ -477,6 +477,9 @@ internal static unsafe class X86
     [MustCheck]
     internal static int kvm_arch_vcpu_create(kvm_vcpu vcpu)
     {
+        // Its page for port I/O, its machine-check banks, its emulator and its FPU.
+        if (FaultInject.should_fail(vcpu.kvm.kernel, "kvm_vcpu_arch"))
+            return -ENOMEM;
         vcpu.arch = new kvm_vcpu_arch(vcpu);
         kvm_vcpu_reset(vcpu);
         return 0;
@@ -947,6 +950,8 @@ internal static unsafe class X86
             return -EFAULT;
         if (msrs.nmsrs >= MAX_IO_MSRS)
             return -E2BIG;
+        if (FaultInject.should_fail(vcpu.kvm.kernel, "memdup_user"))
+            return -ENOMEM;
         kvm_msr_entry* entries = stackalloc kvm_msr_entry[MAX_IO_MSRS];
         ulong size = msrs.nmsrs * (ulong)sizeof(kvm_msr_entry);
         ulong from = user_msrs + (ulong)sizeof(kvm_msrs);
