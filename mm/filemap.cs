@@ -591,6 +591,46 @@ internal static unsafe class Filemap
         }
     }
 
+    /// <summary>Where data, or a hole, comes next in [start, end): valid folios are data, and what no folio is for is a hole, however large.</summary>
+    /// <returns>An offset; the end where there is no hole before it; -ENXIO where there is no data.</returns>
+    [ContextUnsafe("the RCU section ends on every way out, and a folio that was found is put there")]
+    internal static long mapping_seek_hole_data(address_space mapping, long start, long end, bool seek_data)
+    {
+        if (end <= start)
+            return -ENXIO;
+        xa_state xas = XA_STATE(mapping.i_pages, (ulong)start >> PAGE_SHIFT);
+        pgoff_t max = (ulong)(end - 1) >> PAGE_SHIFT;
+        rcu_read_lock();
+        folio folio;
+        while (!(folio = find_get_entry(ref xas, max)).IS_NULL)
+        {
+            long pos = (long)(folio.index << PAGE_SHIFT);
+            bool data = folio_test_uptodate(folio);
+            long next = pos + (long)folio_size(folio);
+            folio_put(folio);
+            if (start < pos)
+            {
+                if (!seek_data)
+                    goto unlock;
+                start = pos;
+            }
+
+            if (data == seek_data)
+                goto unlock;
+
+            // Past the last page that a file can have, the offset is no longer one.
+            start = next < 0 ? end : next;
+            if (start >= end)
+                break;
+        }
+
+        if (seek_data)
+            start = -ENXIO;
+    unlock:
+        rcu_read_unlock();
+        return Math.Min(start, end);
+    }
+
     /// <summary>Fills the batch with referenced folios of a range, at least one page of each in it; <paramref name="start"/> moves behind the last.</summary>
     internal static int find_get_entries(address_space mapping, ref pgoff_t start, pgoff_t end, ref folio_batch fbatch)
     {

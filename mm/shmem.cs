@@ -323,26 +323,14 @@ internal static class Shmem
         if (whence is not (SEEK_DATA or SEEK_HOLE))
             return generic_file_llseek(file, offset, whence);
         inode inode = file_inode(file);
-        long size = i_size_read(inode);
-        if (offset < 0 || offset >= size)
+        if (offset < 0)
             return -ENXIO;
-        for (ulong index = (ulong)offset >> PAGE_SHIFT; index < ((ulong)size + PAGE_SIZE - 1) >> PAGE_SHIFT; index++)
-        {
-            if (HasData(inode.i_mapping, index) == (whence == SEEK_DATA))
-                return file.f_pos = Math.Max(offset, (long)(index << PAGE_SHIFT));
-        }
-
-        return whence == SEEK_DATA ? -ENXIO : file.f_pos = size;
-    }
-
-    private static bool HasData(address_space mapping, pgoff_t index)
-    {
-        folio folio = filemap_get_folio(mapping, index);
-        if (IS_ERR(folio))
-            return false;
-        bool uptodate = folio_test_uptodate(folio);
-        folio_put(folio);
-        return uptodate;
+        down_write(inode.i_rwsem);
+        offset = mapping_seek_hole_data(inode.i_mapping, offset, i_size_read(inode), whence == SEEK_DATA);
+        if (offset >= 0)
+            file.f_pos = offset;
+        up_write(inode.i_rwsem);
+        return offset;
     }
 
     [MightSleep]

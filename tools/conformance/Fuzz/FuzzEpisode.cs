@@ -114,8 +114,8 @@ internal sealed class FuzzEpisode
     private FuzzFailure Hang()
     {
         string tasks = _kernel is { } kernel ? Core.show_state(kernel) : "the host was booting\n";
-        string at = _progress.Current?.Raw ?? "none";
-        return new FuzzFailure("hang", $"no operation ended within {_hangAfter.TotalSeconds:0} s; the last one begun is {_progress.Current?.Name ?? "none"}", $"operation: {at}\n{tasks}");
+        string[] begun = [.. _progress.Current.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => $"{p.Key}: {p.Value.Raw}")];
+        return new FuzzFailure("hang", $"no operation ended within {_hangAfter.TotalSeconds:0} s", $"begun last:\n{string.Join('\n', begun)}\n{tasks}");
     }
 
     private FuzzFailure? Live(IOperationSource source, Generator? generator)

@@ -12,7 +12,8 @@ internal sealed class FuzzProgress
 
     internal long Operations => Interlocked.Read(ref _operations);
 
-    internal Operation? Current { get; set; }
+    /// <summary>Gets what each thread of the process does now, by the name of its task.</summary>
+    internal System.Collections.Concurrent.ConcurrentDictionary<string, Operation> Current { get; } = new(StringComparer.Ordinal);
 
     internal long Injected { get; set; }
 
@@ -53,7 +54,7 @@ internal sealed class FuzzProcess
             if (op is null)
                 return false;
             _executed.Add(op);
-            _progress.Current = op;
+            _progress.Current[current.comm] = op;
             switch (op.Name)
             {
                 case "fail_nth" or "fail_random":
