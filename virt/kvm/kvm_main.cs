@@ -129,6 +129,7 @@ internal static unsafe partial class KvmMain
         if (r != 0)
         {
             mmdrop(mm);
+            HandOver(kvm, to: "the garbage collector");
             return ERR_PTR<kvm>(r);
         }
 
