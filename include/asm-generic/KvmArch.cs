@@ -62,6 +62,9 @@ internal abstract class KvmArch
 
     internal abstract void kvm_arch_flush_remote_tlbs(kvm kvm);
 
+    /// <summary>A request was made to every vCPU: gets those that are in the guest out of it, and waits until they are. Legal under mmu_lock.</summary>
+    internal abstract void KickAllCpus(kvm kvm, int req);
+
     internal abstract void kvm_arch_sync_dirty_log(kvm kvm, kvm_memory_slot memslot);
 
     /// <summary>Write-protects the pages of <paramref name="mask"/>, bit n being page gfn_offset + n. Under mmu_lock held for writing.</summary>

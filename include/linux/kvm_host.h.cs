@@ -188,6 +188,9 @@ internal sealed partial class kvm_vcpu
     internal int srcu_idx;
     internal ulong requests;
 
+    /// <summary>Where the vCPU's task sleeps while the guest has nothing to do.</summary>
+    internal readonly rcuwait wait = new();
+
     /// <summary>Page frame of the kvm_run area that user space maps.</summary>
     internal page run_page;
 

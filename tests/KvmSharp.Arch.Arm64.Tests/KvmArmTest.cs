@@ -171,6 +171,13 @@ internal abstract unsafe class KvmArmTest
             return exit;
         }
 
+        /// <summary>Runs to the end of the script or a stop in it, which is a store to a device.</summary>
+        internal void RunToStop()
+        {
+            kvm_run exit = RunTo(KVM_EXIT_MMIO);
+            Assert.That((exit.mmio_phys_addr, exit.mmio_is_write), Is.EqualTo((ScriptStop.Address, (byte)1)));
+        }
+
         /// <summary>Runs while allocations fail, from the one after the three tables that the first fault needs and the three kept for the second.</summary>
         internal void RunUntouched(UserProcess process, out long r)
         {
@@ -218,4 +225,13 @@ internal abstract unsafe class KvmArmTest
             return _process.Scratch;
         }
     }
+}
+
+internal static class ScriptStop
+{
+    /// <summary>Where no test has memory or another device.</summary>
+    internal const ulong Address = 0xfef0_0000;
+
+    /// <summary>Gives user space the word; the next run goes on behind.</summary>
+    internal static Arm64Script Stop(this Arm64Script script) => script.StoreValue(Address, 0);
 }

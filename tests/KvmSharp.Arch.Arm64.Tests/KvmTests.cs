@@ -116,8 +116,8 @@ internal sealed unsafe class KvmTests : KvmArmTest
             {
                 Vm vm = new Vm(process).WithGuestMemfd(flags);
                 process.Write(vm.Memory + 0x20000, [0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa]);
-                vm.Start(s => s.Load(5, 0x20000).StoreValue(0x20000, ulong.MaxValue).Fill(0x100000, 1024, 512, 7).Verify(6, 0x100000, 1024, 512, 7).Wfi());
-                vm.RunTo(KVM_EXIT_HLT);
+                vm.Start(s => s.Load(5, 0x20000).StoreValue(0x20000, ulong.MaxValue).Fill(0x100000, 1024, 512, 7).Verify(6, 0x100000, 1024, 512, 7).Stop());
+                vm.RunToStop();
                 Assert.Multiple(() =>
                 {
                     Assert.That(vm.Register(10), Is.EqualTo(0xaaaaaaaaaaaaaaaa));
@@ -136,14 +136,14 @@ internal sealed unsafe class KvmTests : KvmArmTest
         BootCleanly(process =>
         {
             Vm vm = new Vm(process).WithOrdinaryMemory();
-            vm.Start(s => s.StoreValue(0x20000, 42).Wfi().StoreValue(0x20000, 43).Wfi());
-            vm.RunTo(KVM_EXIT_HLT);
+            vm.Start(s => s.StoreValue(0x20000, 42).Stop().StoreValue(0x20000, 43).Stop());
+            vm.RunToStop();
             Assert.That(vm.Read(0x20000), Is.EqualTo(42));
 
             // MADV_DONTNEED: the notifier takes the page from the guest, which gets a new one.
             Vm.Check(process.Syscall(vm.Memory, static m => Linux.Madvise.sys_madvise(m + 0x20000, PAGE_SIZE, 4)));
             Assert.That(vm.Read(0x20000), Is.Zero);
-            vm.RunTo(KVM_EXIT_HLT);
+            vm.RunToStop();
             Assert.That(vm.Read(0x20000), Is.EqualTo(43));
             vm.Close();
         });
@@ -155,10 +155,10 @@ internal sealed unsafe class KvmTests : KvmArmTest
         BootCleanly(process =>
         {
             Vm vm = new Vm(process).WithGuestMemfd(NoDirectMap);
-            vm.Start(s => s.StoreValue(0x20000, 42).Wfi().Load(1, 0x20000).Wfi());
-            vm.RunTo(KVM_EXIT_HLT);
+            vm.Start(s => s.StoreValue(0x20000, 42).Stop().Load(1, 0x20000).Stop());
+            vm.RunToStop();
             Vm.Check(process.Fallocate(vm.MemoryFd, 3, 0x20000, (long)PAGE_SIZE));
-            vm.RunTo(KVM_EXIT_HLT);
+            vm.RunToStop();
             Assert.That(vm.Register(2), Is.Zero);
             vm.Close();
         });
@@ -170,13 +170,13 @@ internal sealed unsafe class KvmTests : KvmArmTest
         BootCleanly(process =>
         {
             Vm vm = new Vm(process).WithGuestMemfd(NoDirectMap);
-            vm.Start(s => s.StoreValue(Device + 8, 0x1234, 2).Load(3, Device, 4).Wfi());
+            vm.Start(s => s.StoreValue(Device + 8, 0x1234, 2).Load(3, Device, 4).Stop());
             kvm_run exit = vm.RunTo(KVM_EXIT_MMIO);
             Assert.That((exit.mmio_phys_addr, exit.mmio_len, exit.mmio_is_write, *(ulong*)exit.mmio_data), Is.EqualTo((Device + 8, 2u, (byte)1, 0x1234UL)));
             exit = vm.RunTo(KVM_EXIT_MMIO);
             Assert.That((exit.mmio_phys_addr, exit.mmio_len, exit.mmio_is_write), Is.EqualTo((Device, 4u, (byte)0)));
             vm.Answer(40, 0xffffffff_87654321);
-            vm.RunTo(KVM_EXIT_HLT);
+            vm.RunToStop();
             Assert.That(vm.Register(6), Is.EqualTo(0x87654321), "only what was asked for");
             vm.Close();
         });
@@ -210,9 +210,9 @@ internal sealed unsafe class KvmTests : KvmArmTest
             vm.Start(s =>
             {
                 ulong vector = s.Here + (2 * Arm64Script.StepBytes);
-                s.SetVector(vector).Branch(Device).Wfi();
+                s.SetVector(vector).Branch(Device).Stop();
             });
-            vm.RunTo(KVM_EXIT_HLT);
+            vm.RunToStop();
             Assert.That(vm.Register(58), Is.EqualTo(Device));
             vm.Close();
         });
@@ -224,8 +224,8 @@ internal sealed unsafe class KvmTests : KvmArmTest
         BootCleanly(process =>
         {
             Vm vm = new Vm(process, 32).WithGuestMemfd(All);
-            vm.Start(s => s.SetVector(s.Here + (3 * Arm64Script.StepBytes)).Load(1, 1UL << 32).Wfi().StoreValue(0x20000, 1).Wfi());
-            vm.RunTo(KVM_EXIT_HLT);
+            vm.Start(s => s.SetVector(s.Here + (3 * Arm64Script.StepBytes)).Load(1, 1UL << 32).Stop().StoreValue(0x20000, 1).Stop());
+            vm.RunToStop();
             Assert.That(vm.Read(0x20000), Is.EqualTo(1));
             vm.Close();
         });
@@ -262,7 +262,7 @@ internal sealed unsafe class KvmTests : KvmArmTest
         BootCleanly(process =>
         {
             Vm vm = new Vm(process).WithGuestMemfd(All);
-            vm.Start(s => s.Load(1, 0x20008).Wfi());
+            vm.Start(s => s.Load(1, 0x20008).Stop());
             process.Kernel.Failures = new FailureInjector();
             vm.RunUntouched(process, out long r);
             process.Kernel.Failures = null;
@@ -273,7 +273,7 @@ internal sealed unsafe class KvmTests : KvmArmTest
                 Assert.That(exit.exit_reason, Is.EqualTo(KVM_EXIT_MEMORY_FAULT));
                 Assert.That((exit.memory_fault_gpa, exit.memory_fault_size, exit.memory_fault_flags), Is.EqualTo((0x20000UL, PAGE_SIZE, 0UL)));
             });
-            vm.RunTo(KVM_EXIT_HLT);
+            vm.RunToStop();
             vm.Close();
         });
     }
@@ -288,8 +288,8 @@ internal sealed unsafe class KvmTests : KvmArmTest
             int other = Vm.Check(vm.CreateMemory(NoDirectMap, PAGE_SIZE));
             ulong at = (ulong)process.Mmap(0, PAGE_SIZE, 3, 1, other, 0);
             Vm.Check(vm.SetRegion(other, 1UL << 30, PAGE_SIZE, at, slot: 1));
-            vm.Start(s => s.StoreValue(1UL << 30, 1).Wfi().StoreValue(1UL << 30, 2).Wfi());
-            vm.RunTo(KVM_EXIT_HLT);
+            vm.Start(s => s.StoreValue(1UL << 30, 1).Stop().StoreValue(1UL << 30, 2).Stop());
+            vm.RunToStop();
             Vm.Check(vm.SetRegion(other, 1UL << 30, 0, at, slot: 1));
             Assert.That(vm.RunTo(KVM_EXIT_MMIO).mmio_phys_addr, Is.EqualTo(1UL << 30));
             Vm.Check(process.Munmap(at, PAGE_SIZE));
@@ -303,11 +303,11 @@ internal sealed unsafe class KvmTests : KvmArmTest
         BootCleanly(process =>
         {
             Vm vm = new Vm(process).WithOrdinaryMemory(KVM_MEM_LOG_DIRTY_PAGES);
-            vm.Start(s => s.StoreValue(0x20000, 1).Load(1, 0x21000).Wfi().StoreValue(0x20000, 2).Wfi());
-            vm.RunTo(KVM_EXIT_HLT);
+            vm.Start(s => s.StoreValue(0x20000, 1).Load(1, 0x21000).Stop().StoreValue(0x20000, 2).Stop());
+            vm.RunToStop();
             Assert.That(vm.DirtyWord(process), Is.EqualTo(1UL << 32), "page 32; the script was written by the host");
             Assert.That(vm.DirtyWord(process), Is.Zero);
-            vm.RunTo(KVM_EXIT_HLT);
+            vm.RunToStop();
             Assert.That(vm.DirtyWord(process), Is.EqualTo(1UL << 32), "reading the log protects again");
             vm.Close();
         });
@@ -322,9 +322,9 @@ internal sealed unsafe class KvmTests : KvmArmTest
             {
                 KvmSharp.Machine.Machine machine = process.Kernel.machine;
                 Vm vm = new Vm(process).WithGuestMemfd(All);
-                vm.Start(s => s.StoreValue(0x20000, 1).Wfi().StoreValue(0x30000, 1).Wfi());
+                vm.Start(s => s.StoreValue(0x20000, 1).Stop().StoreValue(0x30000, 1).Stop());
                 long before = machine.Totals()[HwEvent.CacheMaintenance];
-                vm.RunTo(KVM_EXIT_HLT);
+                vm.RunToStop();
                 Assert.That(machine.Totals()[HwEvent.CacheMaintenance] - before, Is.EqualTo(2), "script and data");
 
                 // Somebody took the page out all the same: the maintenance faults.
@@ -349,10 +349,106 @@ internal sealed unsafe class KvmTests : KvmArmTest
         BootCleanly(process =>
         {
             Vm vm = new Vm(process).WithGuestMemfd(NoDirectMap);
-            vm.Start(s => s.Fill(0x100000, 512, 4096, 1).Wfi());
-            vm.RunTo(KVM_EXIT_HLT);
+            vm.Start(s => s.Fill(0x100000, 512, 4096, 1).Stop());
+            vm.RunToStop();
             Assert.That(process.Kernel.machine.Totals()[HwEvent.CacheMaintenance], Is.Zero);
             vm.Close();
         });
+    }
+
+    [Test]
+    public void A_guest_that_waits_for_an_interrupt_sleeps_until_its_thread_gets_a_signal()
+    {
+        BootCleanly(process =>
+        {
+            Vm vm = new Vm(process).WithGuestMemfd(NoDirectMap);
+            vm.Start(s => s.StoreValue(0x20000, 1).Wfi().StoreValue(0x20000, 2).Stop());
+            task_struct? vcpu = null;
+            long result = 0;
+            process.RunThreads(
+                ("vcpu", () =>
+                {
+                    CurrentH.current.SignalHandler = _ => true;
+                    Volatile.Write(ref vcpu, CurrentH.current);
+                    result = vm.Run();
+                }),
+                ("signaller", () =>
+                {
+                    while (vm.Read(0x20000) == 0 || Volatile.Read(ref vcpu!.__state) != SchedH.TASK_INTERRUPTIBLE)
+                        Thread.Yield();
+                    Assert.That(process.Syscall(vcpu, static v => Signal.send_sig(Signal.SIGUSR1, v!, 0)), Is.Zero);
+                }));
+            Assert.That(result, Is.EqualTo(-EINTR));
+            Assert.That(vm.Exit.exit_reason, Is.EqualTo(KVM_EXIT_INTR));
+            Assert.That(vm.Read(0x20000), Is.EqualTo(1));
+
+            // The wait is over for the guest as well: it may be woken for nothing.
+            vm.RunToStop();
+            Assert.That(vm.Read(0x20000), Is.EqualTo(2));
+            vm.Close();
+        });
+    }
+
+    [Test]
+    public void The_death_of_a_VM_gets_a_spinning_vcpu_out_of_the_guest()
+    {
+        BootCleanly(process =>
+        {
+            Vm vm = new Vm(process).WithGuestMemfd(NoDirectMap);
+            vm.Start(s => s.StoreValue(0x20000, 1).Branch(s.Here));
+            long result = 0;
+            process.RunThreads(
+                ("vcpu", () => result = vm.Run()),
+                ("killer", () =>
+                {
+                    while (vm.Read(0x20000) == 0)
+                        Thread.Yield();
+                    process.Syscall(vm.Fd, static fd =>
+                    {
+                        @file file = Linux.File.fget((uint)fd)!;
+                        KvmMain.kvm_vm_dead((kvm)file.private_data!);
+                        FileTable.fput(file);
+                        return 0;
+                    });
+                }));
+            Assert.That(result, Is.EqualTo(-EIO));
+            Assert.That(vm.Run(), Is.EqualTo(-EIO));
+            vm.Close();
+        });
+    }
+
+    [TestCase("none", All)]
+    [TestCase("v12", NoDirectMap)]
+    [TestCase("filemap", NoDirectMap)]
+    public void Faults_of_a_guest_allocate_nothing_on_the_managed_heap(string strategy, ulong flags)
+    {
+        const uint Pages = 512;
+        const ulong Where = 0x100000;
+        long allocated = long.MaxValue;
+        BootCleanly(
+            process =>
+            {
+                Vm vm = new Vm(process).WithGuestMemfd(flags);
+                vm.Start(s =>
+                {
+                    for (int round = 0; round < 3; round++)
+                        s.Fill(Where, Pages, PAGE_SIZE, 7).Stop();
+                });
+                for (int round = 0; round < 3; round++)
+                {
+                    long start = GC.GetAllocatedBytesForCurrentThread();
+                    long error = vm.Run();
+                    allocated = GC.GetAllocatedBytesForCurrentThread() - start;
+                    Assert.That(error, Is.Zero);
+                    Assert.That(vm.Read(Where + ((Pages - 1) * PAGE_SIZE)), Is.EqualTo((Where + ((Pages - 1) * PAGE_SIZE)) ^ 7));
+                    Vm.Check(process.Fallocate(vm.MemoryFd, 3, (long)Where, (long)(Pages * PAGE_SIZE)));
+                }
+
+                vm.Close();
+            },
+            strategy);
+
+        // Far below one byte for each page.
+        Assert.That(allocated, Is.LessThan(256));
     }
 }

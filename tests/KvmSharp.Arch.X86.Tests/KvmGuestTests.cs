@@ -280,6 +280,41 @@ internal sealed unsafe class KvmGuestTests
     }
 
     [Test]
+    public void The_death_of_a_VM_gets_a_spinning_vcpu_out_of_the_guest()
+    {
+        Boot(
+            (process, vm) =>
+            {
+                vm.AddOrdinaryMemory();
+                vm.Start(a =>
+                {
+                    Label again = a.CreateLabel();
+                    a.mov(__byte_ptr[0x20000], 1);
+                    a.Label(ref again);
+                    a.jmp(again);
+                });
+                long result = 0;
+                process.RunThreads(
+                    ("vcpu", () => result = vm.Run()),
+                    ("killer", () =>
+                    {
+                        while (vm.ReadQword(0x20000) == 0)
+                            Thread.Yield();
+                        process.Syscall(vm.Fd, static fd =>
+                        {
+                            @file file = Linux.File.fget((uint)fd)!;
+                            KvmMain.kvm_vm_dead((kvm)file.private_data!);
+                            FileTable.fput(file);
+                            return 0;
+                        });
+                    }));
+                Assert.That(result, Is.EqualTo(-EIO));
+                Assert.That(vm.Run(), Is.EqualTo(-EIO));
+            },
+            cpus: 3);
+    }
+
+    [Test]
     public void Immediate_exit_and_deleted_slots_end_a_run()
     {
         Boot((process, vm) =>

@@ -21,6 +21,9 @@ internal static class ScriptedGuest
     /// <summary>Where the UART is, from the device's address: behind it.</summary>
     internal const ulong UartOffset = 0x1000;
 
+    /// <summary>Where a vCPU that is done says so, from the device's address. To wait for an interrupt would be to wait for ever.</summary>
+    internal const ulong PowerOffset = 0x2000;
+
     private const ulong Pattern = 0x5ca1ab1e_0ddba11e;
     private const ulong Done = GuestProgram.BootInfo + 0x100;
     private const ulong Errors = GuestProgram.BootInfo + 0x200;
@@ -39,6 +42,7 @@ internal static class ScriptedGuest
     private static Arm64Script Script(GuestBoot boot, int id, ulong start, ulong length, ulong all)
     {
         ulong uart = boot.DeviceAddress + UartOffset;
+        ulong power = boot.DeviceAddress + PowerOffset;
         bool first = id == 0;
         var script = new Arm64Script(Entry + ((ulong)id * ScriptBytes));
         if (first)
@@ -48,13 +52,13 @@ internal static class ScriptedGuest
         script.Fill(start, words, boot.Stride, Pattern).Verify(20, start, words, boot.Stride, Pattern);
         script.Store(20, Errors + (8 * (ulong)id)).StoreValue(Done + (8 * (ulong)id), 1);
         if (!first)
-            return script.Wfi();
+            return script.StoreValue(power, 1);
 
         // The failing way out comes first, so that branches know where it is.
         ulong checks = script.Here + (4 * Arm64Script.StepBytes);
         script.Branch(checks);
         ulong failed = script.Here;
-        script.StoreValue(GuestProgram.BootInfo + GuestProgram.InfoVerdict, 2).StoreValue(uart, '!', 1).Wfi();
+        script.StoreValue(GuestProgram.BootInfo + GuestProgram.InfoVerdict, 2).StoreValue(uart, '!', 1).StoreValue(power, 1);
         if (boot.DeviceAddress != 0)
             script.StoreValue(boot.DeviceAddress, 41).Load(1, boot.DeviceAddress).BranchIfNot(1, 42, failed);
         for (int i = 0; i < boot.Vcpus; i++)
@@ -66,6 +70,6 @@ internal static class ScriptedGuest
 
         script.StoreValue(GuestProgram.BootInfo + GuestProgram.InfoPages, all >> 12);
         script.Print(uart, string.Create(CultureInfo.InvariantCulture, $"{all >> 12} pages written and verified\n"));
-        return script.StoreValue(GuestProgram.BootInfo + GuestProgram.InfoVerdict, 1).Wfi();
+        return script.StoreValue(GuestProgram.BootInfo + GuestProgram.InfoVerdict, 1).StoreValue(power, 1);
     }
 }

@@ -242,8 +242,7 @@ internal sealed class VirtualMachine
                 HandlePort(vcpu, run);
                 return true;
             case Kvm.ExitMmio:
-                HandleDevice(vcpu, run);
-                return true;
+                return HandleDevice(vcpu, run);
             case Kvm.ExitHlt:
                 return false;
             case Kvm.ExitIntr:
@@ -285,8 +284,8 @@ internal sealed class VirtualMachine
             _serial.Append(Encoding.Latin1.GetString(bytes));
     }
 
-    /// <summary>The device echoes what was written to it last, plus one, so that the guest can tell a real answer.</summary>
-    private void HandleDevice(Vcpu vcpu, ReadOnlySpan<byte> run)
+    /// <summary>The device echoes what was written to it last, plus one, so that the guest can tell a real answer. False when the vCPU turns itself off.</summary>
+    private bool HandleDevice(Vcpu vcpu, ReadOnlySpan<byte> run)
     {
         ulong address = BinaryPrimitives.ReadUInt64LittleEndian(run[32..]);
         bool write = run[52] != 0;
@@ -300,12 +299,13 @@ internal sealed class VirtualMachine
             }
             else if (ours)
                 Volatile.Write(ref _deviceValue, BinaryPrimitives.ReadUInt64LittleEndian(run[40..]));
-            return;
+            return _process.Kernel.arch is not Linux.Arm64Arch || address != _device + ScriptedGuest.PowerOffset;
         }
 
         Span<byte> answer = stackalloc byte[8];
         BinaryPrimitives.WriteUInt64LittleEndian(answer, ours ? Volatile.Read(ref _deviceValue) + 1 : ulong.MaxValue);
         _process.Write(vcpu.Run + 40, answer);
+        return true;
     }
 
     private ulong _deviceValue;

@@ -234,11 +234,13 @@ internal static unsafe partial class KvmMain
 
     internal static bool kvm_request_pending(kvm_vcpu vcpu) => Volatile.Read(ref vcpu.requests) != 0;
 
+    /// <summary>Makes a request to every vCPU; when it returns, those that were in the guest have left it.</summary>
     internal static void kvm_make_all_cpus_request(kvm kvm, int req)
     {
         int online = Volatile.Read(ref kvm.online_vcpus);
         for (int i = 0; i < online; i++)
             kvm_make_request(req, kvm.vcpu_array[i]);
+        kvm.arch_ops.KickAllCpus(kvm, req);
     }
 
     /// <summary>When it returns no CPU translates a guest address by an entry that was removed before the call. Legal under mmu_lock.</summary>

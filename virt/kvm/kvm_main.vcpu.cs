@@ -197,6 +197,30 @@ internal static unsafe partial class KvmMain
         return fd;
     }
 
+    /// <returns>-EINTR when the vCPU need not wait any longer.</returns>
+    private static int kvm_vcpu_check_block(kvm_vcpu vcpu)
+    {
+        if (vcpu.kvm.arch_ops.kvm_arch_vcpu_runnable(vcpu) || signal_pending(current) || kvm_check_request(KVM_REQ_UNBLOCK, vcpu))
+            return -EINTR;
+        return 0;
+    }
+
+    /// <summary>Sleeps until the guest has an interrupt to take, or the task a signal. A dead VM wakes nobody: its vCPUs are no use to wake.</summary>
+    [MightSleep]
+    internal static void kvm_vcpu_block(kvm_vcpu vcpu)
+    {
+        prepare_to_rcuwait(vcpu.wait);
+        while (true)
+        {
+            set_current_state(TASK_INTERRUPTIBLE);
+            if (kvm_vcpu_check_block(vcpu) < 0)
+                break;
+            schedule();
+        }
+
+        finish_rcuwait(vcpu.wait);
+    }
+
     [MightSleep]
     private static long kvm_vcpu_ioctl(@file filp, uint ioctl, ulong arg)
     {

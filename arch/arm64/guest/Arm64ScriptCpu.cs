@@ -26,11 +26,11 @@ internal sealed unsafe class Arm64ScriptCpu
     private uint _progress;
 
     /// <summary>Runs until something needs the hypervisor. The state is such that the step that faulted is tried again.</summary>
-    internal Arm64Exit Run(arm64_kvm_vcpu_arch vcpu, Cpu cpu, int budget)
+    internal Arm64Exit Run(kvm_vcpu owner, arm64_kvm_vcpu_arch vcpu, Cpu cpu, int budget)
     {
         int all = budget;
         Arm64Exit exit = Arm64Exit.Budget;
-        while (exit == Arm64Exit.Budget && budget-- > 0)
+        while (exit == Arm64Exit.Budget && !KvmMain.kvm_request_pending(owner) && budget-- > 0)
             exit = Step(vcpu, cpu, ref budget);
         cpu.Count(HwEvent.GuestInstruction, all - Math.Max(budget, 0));
         return exit;

@@ -79,7 +79,10 @@ internal sealed class Arm64Kvm(Arm64Arch host) : KvmArch
 
     internal override long kvm_arch_vcpu_ioctl(@file filp, uint ioctl, ulong arg) => Arm.kvm_arch_vcpu_ioctl((kvm_vcpu)filp.private_data!, ioctl, arg);
 
-    internal override bool kvm_arch_vcpu_runnable(kvm_vcpu vcpu) => true;
+    internal override void KickAllCpus(kvm kvm, int req) => Arm.KickAllCpus(kvm.kernel);
+
+    /// <summary>Without an interrupt controller no interrupt is ever pending.</summary>
+    internal override bool kvm_arch_vcpu_runnable(kvm_vcpu vcpu) => false;
 
     /// <summary>A number that tags a VM's translations; 0 without one left. It comes back clean.</summary>
     internal uint AllocateVmid()

@@ -7,6 +7,8 @@ internal static unsafe class Arm
     /// <summary>Accesses between two looks at signals and requests.</summary>
     private const int Slice = 4096;
 
+    private static readonly IpiFunction s_nothing = static (_, _, _, _, _) => { };
+
     // VMs.
 
     /// <returns>0; -EINVAL for an address size that the host does not offer or unknown bits; -ENOMEM.</returns>
@@ -153,7 +155,7 @@ internal static unsafe class Arm
             Tree.rcu_virt_note_context_switch(current);
             Tracepoints points = current.kernel.Tracepoints;
             points.kvm_entry.Trace((ulong)vcpu.vcpu_id);
-            Arm64Exit exit = kvm_arm_vcpu_enter_exit(arch);
+            Arm64Exit exit = kvm_arm_vcpu_enter_exit(vcpu, arch);
             points.kvm_exit.Trace((ulong)vcpu.vcpu_id, (ulong)exit);
             ret = handle_exit(vcpu, exit);
             cond_resched();
@@ -201,11 +203,19 @@ internal static unsafe class Arm
         return 1;
     }
 
-    private static Arm64Exit kvm_arm_vcpu_enter_exit(arm64_kvm_vcpu_arch arch)
+    /// <summary>Every CPU has taken an interrupt when it returns, and a vCPU looks for requests before each step.</summary>
+    internal static void KickAllCpus(Kernel kernel)
+    {
+        CpuSet others = kernel.machine.AllCpus;
+        others.Remove(current.Cpu.Id);
+        kernel.machine.CallFunction(current.Cpu, others, s_nothing);
+    }
+
+    private static Arm64Exit kvm_arm_vcpu_enter_exit(kvm_vcpu vcpu, arm64_kvm_vcpu_arch arch)
     {
         Cpu cpu = current.Cpu;
         cpu.Count(HwEvent.VmEntry);
-        Arm64Exit exit = arch.script.Run(arch, cpu, Slice);
+        Arm64Exit exit = arch.script.Run(vcpu, arch, cpu, Slice);
         cpu.Count(HwEvent.VmExit);
         return exit;
     }
@@ -220,14 +230,20 @@ internal static unsafe class Arm
             case Arm64Exit.Hvc:
                 return kvm_smccc_call_handler(vcpu);
             case Arm64Exit.Wfi:
-                // There are no interrupts to wait for, so waking up is user space's business.
-                vcpu.run->exit_reason = KVM_EXIT_HLT;
-                return 0;
+                return kvm_handle_wfx(vcpu);
             case Arm64Exit.Undefined:
                 return kvm_prepare_emulation_failure(vcpu);
             default:
                 return 1;
         }
+    }
+
+    /// <summary>WFI: the vCPU waits for an interrupt. Nothing here raises any, so a signal to its thread is what ends the wait.</summary>
+    [MightSleep]
+    private static int kvm_handle_wfx(kvm_vcpu vcpu)
+    {
+        KvmMain.kvm_vcpu_block(vcpu);
+        return 1;
     }
 
     private static int kvm_prepare_emulation_failure(kvm_vcpu vcpu)

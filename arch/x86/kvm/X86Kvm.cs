@@ -124,6 +124,8 @@ internal sealed unsafe class X86Kvm : KvmArch
     internal override long kvm_arch_vcpu_pre_fault_memory(kvm_vcpu vcpu, ref kvm_pre_fault_memory range) =>
         X86Mmu.kvm_arch_vcpu_pre_fault_memory(vcpu, ref range);
 
+    internal override void KickAllCpus(kvm kvm, int req) => X86.kvm_make_all_cpus_request(kvm, req);
+
     internal override bool kvm_arch_vcpu_runnable(kvm_vcpu vcpu) => !arch_of(vcpu).state.Halted;
 
     /// <summary>A number that tags a VM's translations. 0 without one left.</summary>
