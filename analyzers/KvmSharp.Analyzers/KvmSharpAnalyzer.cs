@@ -15,6 +15,9 @@ namespace KvmSharp.Analyzers;
 [DiagnosticAnalyzer(LanguageNames.CSharp)]
 public sealed class KvmSharpAnalyzer : DiagnosticAnalyzer
 {
+    /// <summary>Gets what is told about a body that took more visits than the budget allows and was left out.</summary>
+    internal System.Action<ISymbol>? BodySkipped { get; init; }
+
     /// <inheritdoc/>
     public override ImmutableArray<DiagnosticDescriptor> SupportedDiagnostics => Descriptors.All;
 
@@ -28,11 +31,11 @@ public sealed class KvmSharpAnalyzer : DiagnosticAnalyzer
         context.RegisterCompilationStartAction(Start);
     }
 
-    private static void Start(CompilationStartAnalysisContext start)
+    private void Start(CompilationStartAnalysisContext start)
     {
         bool external = AnalyzerSettings.Text(start.Options.AnalyzerConfigOptionsProvider.GlobalOptions, "external_annotations", "on") != "off";
         ExternalAnnotations annotations = external ? ExternalAnnotations.Load(start.Options.AdditionalFiles, start.CancellationToken) : ExternalAnnotations.None;
-        var session = new AnalysisSession(start.Compilation, start.Options, annotations, start.CancellationToken);
+        var session = new AnalysisSession(start.Compilation, start.Options, annotations, BodySkipped, start.CancellationToken);
         if (!session.HasAnnotations)
         {
             start.RegisterCodeBlockAction(session.CodeBlock);

@@ -2,6 +2,7 @@
 // KvmSharp only; no upstream counterpart.
 
 using System;
+using System.Collections.Concurrent;
 using System.Collections.Generic;
 using System.Collections.Immutable;
 using System.Linq;
@@ -16,6 +17,7 @@ internal sealed class ContractChecks
 {
     private readonly ContractReader _reader;
     private readonly LockOrder _order;
+    private readonly ConcurrentDictionary<ISymbol, bool> _takenReadOnly = new(SymbolEqualityComparer.Default);
 
     internal ContractChecks(ContractReader reader, LockOrder order)
     {
@@ -167,7 +169,7 @@ internal sealed class ContractChecks
             report(Contradiction(s, "a readonly struct lock can never be taken"));
         if (_reader.Attributes(s) is not { } attributes)
             return;
-        if (attributes.Exists(static a => a.Name == "PtGuardedBy") && !(type.IsReferenceType || type is IPointerTypeSymbol || type is ITypeParameterSymbol { IsValueType: false } || _reader.Type(type).IsHandle))
+        if (attributes.Exists(static a => a.Name == "PtGuardedBy") && !_reader.HasPointee(type))
             report(Contradiction(s, "a value has no object behind it"));
         if (attributes.Select(static a => a.Name).Where(static n => n is "ConsumesReference" or "BorrowsReference").Distinct().Count() > 1)
             report(Contradiction(s, "reference attributes exclude each other"));
@@ -176,6 +178,16 @@ internal sealed class ContractChecks
             if (_order.Before(s, s))
                 report(Contradiction(s, "the declared order is a circle"));
         }
+    }
+
+    /// <summary>A lock that is a mutable struct is taken through a member in which it cannot change.</summary>
+    /// <param name="field">The lock.</param>
+    /// <param name="report">Where the diagnostic goes; a lock is reported once.</param>
+    internal void TakenReadOnly(IFieldSymbol field, Action<Diagnostic> report)
+    {
+        field = field.OriginalDefinition;
+        if (!field.IsReadOnly && !field.DeclaringSyntaxReferences.IsEmpty && IsMutableStructLock(field.Type) && _takenReadOnly.TryAdd(field, true))
+            report(Contradiction(field, "a readonly member can never take a struct lock"));
     }
 
     private bool IsMutableStructLock(ITypeSymbol type)

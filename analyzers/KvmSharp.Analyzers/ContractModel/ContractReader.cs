@@ -636,7 +636,7 @@ internal sealed class ContractReader
         RefEffect effect = RefEffect.None;
         foreach (AttributeInfo a in attributes)
         {
-            if (a.Name is "GuardedBy" or "PtGuardedBy")
+            if (a.Name is "GuardedBy" || (a.Name is "PtGuardedBy" && HasPointee(TypeOf(symbol))))
             {
                 foreach (string? s in a.Strings)
                 {
@@ -652,6 +652,20 @@ internal sealed class ContractReader
 
         return new DataContract { GuardedBy = guarded.ToImmutable(), PtGuardedBy = pt.ToImmutable(), Unsafe = isUnsafe, Effect = effect, IsEmpty = false };
     }
+
+    /// <summary>Whether values of a type refer to an object behind them.</summary>
+    /// <param name="type">The type of storage.</param>
+    /// <returns>Whether a guard of the pointee makes sense.</returns>
+    internal bool HasPointee(ITypeSymbol? type)
+        => type is null || type.IsReferenceType || type is IPointerTypeSymbol or IErrorTypeSymbol || type is ITypeParameterSymbol { IsValueType: false } || Type(type).IsHandle;
+
+    private static ITypeSymbol? TypeOf(ISymbol symbol) => symbol switch
+    {
+        IFieldSymbol f => f.Type,
+        IPropertySymbol p => p.Type,
+        IParameterSymbol p => p.Type,
+        _ => null,
+    };
 
     private TypeContract BuildType(ITypeSymbol type, int depth)
     {

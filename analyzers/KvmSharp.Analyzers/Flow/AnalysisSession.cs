@@ -15,6 +15,8 @@ namespace KvmSharp.Analyzers.Flow;
 internal sealed class AnalysisSession
 {
     private readonly bool _external;
+    private readonly System.Action<ISymbol>? _skippedBody;
+    private int _skippedBodies;
     private readonly AnalyzerOptions _options;
     private readonly CompilationModel _model;
     private readonly Prefilter _filter;
@@ -22,9 +24,10 @@ internal sealed class AnalysisSession
     private readonly ConcurrentDictionary<SyntaxTree, AnalyzerSettings> _settings = new();
     private readonly ConcurrentDictionary<SyntaxTree, bool> _skipped = new();
 
-    internal AnalysisSession(Compilation compilation, AnalyzerOptions options, ExternalAnnotations external, System.Threading.CancellationToken token)
+    internal AnalysisSession(Compilation compilation, AnalyzerOptions options, ExternalAnnotations external, System.Action<ISymbol>? skipped, System.Threading.CancellationToken token)
     {
         _external = !external.IsEmpty;
+        _skippedBody = skipped;
         _options = options;
         _model = new CompilationModel(compilation, external);
         _filter = new Prefilter(_model.Contracts);
@@ -40,6 +43,9 @@ internal sealed class AnalysisSession
     }
 
     internal bool HasAnnotations { get; }
+
+    /// <summary>Gets the number of bodies that took more visits than the budget allows.</summary>
+    internal int SkippedBodies => System.Threading.Volatile.Read(ref _skippedBodies);
 
     internal void Symbol(SymbolAnalysisContext context)
     {
@@ -183,6 +189,8 @@ internal sealed class AnalysisSession
         }
         catch (BudgetExceededException)
         {
+            System.Threading.Interlocked.Increment(ref _skippedBodies);
+            _skippedBody?.Invoke(owner);
             return;
         }
 

@@ -166,10 +166,10 @@ internal sealed partial class Walker
         switch (v.Test)
         {
             case TestKind.Truth:
-                if (w.Facts[o.Id] is { } known)
-                    return (known.Value != 0) == actual;
                 bool number = o.Type is { IsValueType: true, SpecialType: not SpecialType.System_Boolean } && !Contracts.Type(o.Type).IsHandle;
                 bool field = o.Root.Kind is ObjKind.This or ObjKind.Static || o.Kind is ObjKind.Member or ObjKind.Element or ObjKind.SomeElement;
+                if (w.Facts[o.Id] is { } known && (known.Value != 0) != actual)
+                    return false;
                 if (o.IsOutcome || o.IsLockOutcome || (!v.Unstable && !number && !field))
                     w.Facts = w.Facts.Set(o.Id, Bits.Of(actual));
                 return o.IsBoolean || number || References.LearnNull(w, o, !actual);

@@ -563,6 +563,8 @@ internal sealed partial class Walker
         }
 
         AccessKind access = IsReadOnlyMember(method!) ? AccessKind.Read : AccessKind.Write;
+        if (access == AccessKind.Write && Function.Method is { IsReadOnly: true } && instance is IFieldReferenceOperation { Instance: IInstanceReferenceOperation } own)
+            Model.Checks.TakenReadOnly(own.Field, d => _sticky.Add(d));
         Locate(instance, access);
         CheckOwn(instance, access);
         if (instance is ILocalReferenceOperation local)
@@ -1078,11 +1080,11 @@ internal sealed partial class Walker
     private void EvalFixedInitializer(IOperation value)
     {
         IOperation v = value;
-        while (v is IConversionOperation c)
-            v = c.Operand;
+        while (v is IConversionOperation or { Kind: OperationKind.None, ChildOperations.Count: 1 })
+            v = v is IConversionOperation c ? c.Operand : v.ChildOperations.First();
         if (v is IAddressOfOperation a)
             v = a.Reference;
-        if (v is IFieldReferenceOperation or IArrayElementReferenceOperation or IParameterReferenceOperation)
+        if (v is IFieldReferenceOperation or IArrayElementReferenceOperation or IParameterReferenceOperation or IPropertyReferenceOperation)
         {
             Locate(v, AccessKind.Write);
             CheckOwn(v, AccessKind.Write);
@@ -1293,10 +1295,37 @@ internal sealed partial class Walker
         Eval(a.Operation);
         if (!Reachable)
             return;
+        if (a.Syntax is AwaitExpressionSyntax syntax)
+            AwaitPattern(a, Semantics.GetAwaitExpressionInfo(syntax));
         ThrowPointFor(a);
         Locks.Await(a.Syntax, CanSuspend(a.Operation));
         Locks.AwaitedResult(a);
         References.Awaited(a);
+    }
+
+    // The members of an awaiter that is not one of .NET are calls like any other.
+    private void AwaitPattern(IAwaitOperation a, AwaitExpressionInfo info)
+    {
+        if (info.GetAwaiterMethod is not { } getAwaiter || TypeFacts.IsTask(getAwaiter.ContainingType))
+            return;
+        if (!Contracts.Of(getAwaiter).IsEmpty)
+        {
+            PushInput();
+            ImplicitCall(getAwaiter, a, a.Syntax);
+        }
+
+        if (info.IsCompletedProperty?.GetMethod is { } completed)
+            AwaitMember(completed, a);
+        if (info.GetResultMethod is { } result)
+            AwaitMember(result, a);
+    }
+
+    private void AwaitMember(IMethodSymbol member, IAwaitOperation a)
+    {
+        if (!Reachable || TypeFacts.IsIn(member.ContainingType, "System", "Runtime", "CompilerServices") || Contracts.Of(member).IsEmpty)
+            return;
+        _s.Push(Value.None);
+        ImplicitCall(member, a, a.Syntax);
     }
 
     private static bool CanSuspend(IOperation op)
