@@ -15,7 +15,7 @@ internal static class Architectures
             DebugPagealloc = options.DebugPagealloc,
             Gbpages = options.Gbpages,
             NoPcid = options.NoPcid,
-            Kvm = new X86KvmOptions { SwProtectedVm = options.SwProtectedVm, Tdp = options.TwoDimensionalPaging },
+            Kvm = new X86KvmOptions { SwProtectedVm = options.SwProtectedVm, Tdp = options.TwoDimensionalPaging, Smm = options.Smm },
         }),
         Isa.Arm64 => new Arm64Arch(machine, new Arm64Options
         {

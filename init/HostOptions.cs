@@ -34,6 +34,9 @@ public sealed record HostOptions
     /// </summary>
     public bool SwProtectedVm { get; init; } = true;
 
+    /// <summary>Gets a value indicating whether VMs without private memory have a second address space of memslots (CONFIG_KVM_SMM). x86 only.</summary>
+    public bool Smm { get; init; }
+
     /// <summary>
     /// Gets a value indicating whether KVM offers what needs two-dimensional paging: protected VMs and pre-faulting. Guests run the same
     /// without. x86 only.

@@ -31,6 +31,9 @@ internal sealed record X86KvmOptions
     /// <summary>CONFIG_KVM_SW_PROTECTED_VM: VMs with private memory that nothing but KVM protects; and with them the attributes of memory.</summary>
     internal bool SwProtectedVm { get; init; } = true;
 
+    /// <summary>CONFIG_KVM_SMM: memslots have a second address space. No vCPU enters it.</summary>
+    internal bool Smm { get; init; }
+
     /// <summary>Bits of a guest-physical address that memslots may use.</summary>
     internal int MaxPhysicalAddress { get; init; } = 52;
 }

@@ -17,14 +17,15 @@ internal abstract class KvmTest
     protected const int Sigsegv = 11;
     protected const string Ok = "ok";
 
-    protected static void Run(Action<Vmm> body, ulong type = Def)
+    protected static void Run(Action<Vmm> body, ulong type = Def, bool smm = false)
     {
-        using Host host = BootHost();
+        using Host host = BootHost(smm);
         UserProcess.Run(host.Kernel, "vmm", p => body(new Vmm(p, type)));
         Assert.That(host.PowerDown(), Is.Empty);
     }
 
-    protected static Host BootHost() => Host.Boot(new HostOptions { Strategy = "none", MemoryBytes = 128UL << 20 });
+    protected static Host BootHost(bool smm = false) =>
+        Host.Boot(new HostOptions { Strategy = "none", Cpus = 2, MemoryBytes = 128UL << 20, Smm = smm });
 
     /// <summary>Compares by the errno's name; anything not negative is ok.</summary>
     protected static void Expect(long result, string expected) => Assert.That(NameOf(result), Is.EqualTo(expected));

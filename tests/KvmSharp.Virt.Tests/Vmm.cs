@@ -36,6 +36,9 @@ internal sealed unsafe class Vmm
 
     internal long InProgress => (long)With(kvm => (ulong)kvm.mmu_invalidate_in_progress);
 
+    /// <summary>First and behind-the-last guest frame of the invalidation that was last.</summary>
+    internal (ulong Start, ulong End) InvalidatedRange => (With(kvm => kvm.mmu_invalidate_range_start.Value), With(kvm => kvm.mmu_invalidate_range_end.Value));
+
     internal int NewVm(ulong type = 0) => Good(Process.Ioctl(KvmFd, KVM_CREATE_VM, type));
 
     internal int Good(long result)
@@ -116,6 +119,15 @@ internal sealed unsafe class Vmm
         Assert.That(address is < 0 and >= -4095, Is.False, () => Errno.Name((int)address));
         return (ulong)address;
     }
+
+    /// <summary>Pages that the file has.</summary>
+    internal ulong Pages(int fd) => (ulong)Process.Syscall(fd, static fd =>
+    {
+        @file file = Linux.File.fget((uint)fd)!;
+        ulong pages = file.f_mapping.nrpages;
+        fput(file);
+        return (long)pages;
+    });
 
     internal kstat Stat(int fd)
     {

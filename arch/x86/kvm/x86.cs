@@ -199,7 +199,7 @@ internal static unsafe class X86
             case KVM_CAP_READONLY_MEM:
                 return kvm is null || kvm_arch_has_readonly_mem(kvm) ? 1 : 0;
             case KVM_CAP_MULTI_ADDRESS_SPACE:
-                return 0;
+                return !module.options.Smm ? 0 : kvm is null ? KVM_MAX_NR_ADDRESS_SPACES : kvm_arch_nr_memslot_as_ids(kvm);
             case KVM_CAP_DIRTY_LOG_RING:
             case KVM_CAP_DIRTY_LOG_RING_ACQ_REL:
                 return 65536 * 16;

@@ -40,12 +40,8 @@ internal static class X86KvmHostH
 
     internal static bool kvm_arch_has_readonly_mem(kvm kvm) => !arch_of(kvm).has_protected_state;
 
-    /// <summary>SMM would need a second address space, and is not compiled in.</summary>
-    internal static int kvm_arch_nr_memslot_as_ids(kvm kvm)
-    {
-        _ = kvm;
-        return 1;
-    }
+    /// <summary>With SMM there is a second address space, except where private memory has attributes by guest address.</summary>
+    internal static int kvm_arch_nr_memslot_as_ids(kvm kvm) => arch_of(kvm).module.options.Smm && !kvm_arch_has_private_mem(kvm) ? 2 : 1;
 
     /// <summary>
     /// KVM reaches memory of such a VM by way of the user mapping. Machines with confidential computing of their own are refused: their
