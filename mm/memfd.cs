@@ -71,6 +71,10 @@ internal static class Memfd
             goto unlock;
         }
 
+        // What is executable and stays so must not change any more.
+        if ((seals & F_SEAL_EXEC) != 0 && (inode.i_mode & S_IXUGO) != 0)
+            seals |= F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
+
         // A writable shared mapping would outlive the promise that nobody writes any more.
         if ((seals & F_SEAL_WRITE) != 0 && (info.seals & F_SEAL_WRITE) == 0 && HasWritableMapping(file.f_mapping))
         {

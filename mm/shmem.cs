@@ -400,10 +400,12 @@ internal static class Shmem
     [MustHold("inode.i_rwsem")]
     private static int shmem_setattr(inode inode, in iattr attr)
     {
+        uint seals = SHMEM_I(inode).seals;
+        if ((seals & Memfd.F_SEAL_EXEC) != 0 && (attr.ia_valid & ATTR_MODE) != 0 && ((inode.i_mode ^ attr.ia_mode) & S_IXUGO) != 0)
+            return -EPERM;
         if ((attr.ia_valid & ATTR_SIZE) != 0)
         {
             long oldsize = i_size_read(inode);
-            uint seals = SHMEM_I(inode).seals;
             if ((attr.ia_size < oldsize && (seals & Memfd.F_SEAL_SHRINK) != 0) || (attr.ia_size > oldsize && (seals & Memfd.F_SEAL_GROW) != 0))
                 return -EPERM;
             truncate_setsize(inode, attr.ia_size);

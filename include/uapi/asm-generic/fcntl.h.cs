@@ -48,6 +48,7 @@ internal static class FcntlH
     internal const uint S_IFIFO = 0x1000;
     internal const uint S_IFDIR = 0x4000;
     internal const uint S_IRWXU = 0x1C0;
+    internal const uint S_IXUGO = 0x49;
     internal const uint S_IRUSR = 0x100;
     internal const uint S_IWUSR = 0x80;
 
