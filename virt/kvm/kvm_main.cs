@@ -558,11 +558,15 @@ internal static unsafe partial class KvmMain
                 return copy_from_user(&guest_memfd, arg, (ulong)sizeof(kvm_create_guest_memfd)) != 0 ? -EFAULT : kvm_gmem_create(kvm, ref guest_memfd);
             }
 
+            case KVM_RESET_DIRTY_RINGS:
+                return kvm.dirty_ring_size == 0 ? -EINVAL : 0;
+
             default:
                 return kvm.arch_ops.kvm_arch_vm_ioctl(filp, ioctl, arg);
         }
     }
 
+    private const uint KVM_RESET_DIRTY_RINGS = 0xAEC7;
     private const ulong KVM_USERSPACE_MEMORY_REGION_SIZE = 32;
     private const ulong KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE = 1;
     private const ulong KVM_DIRTY_LOG_INITIALLY_SET = 2;

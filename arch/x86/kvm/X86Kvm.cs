@@ -54,7 +54,7 @@ internal sealed unsafe class X86Kvm : KvmArch
 
     internal override int kvm_vm_ioctl_check_extension(Kernel kernel, kvm? kvm, long ext) => X86.kvm_vm_ioctl_check_extension(this, kernel, kvm, ext);
 
-    internal override long kvm_arch_vm_ioctl(@file filp, uint ioctl, ulong arg) => UnknownVmIoctl;
+    internal override long kvm_arch_vm_ioctl(@file filp, uint ioctl, ulong arg) => X86.kvm_arch_vm_ioctl(filp, ioctl, arg);
 
     internal override int kvm_vm_ioctl_enable_cap(kvm kvm, ref kvm_enable_cap cap) => X86.kvm_vm_ioctl_enable_cap(kvm, ref cap);
 

@@ -36,6 +36,16 @@ internal static unsafe class X86
     private const ulong KVM_MEMSLOT_PAGES_TO_MMU_PAGES_RATIO = 50;
     private const ulong KVM_MIN_ALLOC_MMU_PAGES = 64;
 
+    private const uint KVM_SET_NR_MMU_PAGES = 0xAE44;
+    private const uint KVM_SET_TSS_ADDR = 0xAE47;
+    private const uint KVM_CREATE_IRQCHIP = 0xAE60;
+    private const uint KVM_CREATE_PIT = 0xAE64;
+    private const uint KVM_REINJECT_CONTROL = 0xAE71;
+    private const uint KVM_SET_BOOT_CPU_ID = 0xAE78;
+    private const uint KVM_NMI = 0xAE9A;
+    private const uint KVM_SMI = 0xAEB7;
+    private const ulong LastTssAddress = 0xffff_d000;
+
     private static readonly IpiFunction s_kick = kvm_kick;
 
     // VMs.
@@ -285,7 +295,7 @@ internal static unsafe class X86
     {
         int r = 0;
         mutex_lock(kvm.@lock);
-        if (arch_of(kvm).irqchip_split)
+        if (arch_of(kvm).irqchip_in_kernel)
             r = -EEXIST;
         else if (kvm.created_vcpus != 0)
             r = -EINVAL;
@@ -302,7 +312,7 @@ internal static unsafe class X86
             return -EINVAL;
         int r = 0;
         mutex_lock(kvm.@lock);
-        if (!arch_of(kvm).irqchip_split)
+        if (!arch_of(kvm).irqchip_in_kernel)
             r = -ENXIO;
         else if (kvm.created_vcpus != 0)
             r = -EINVAL;
@@ -331,6 +341,63 @@ internal static unsafe class X86
         return id >= arch.max_vcpu_ids ? -EINVAL : 0;
     }
 
+    /// <summary>
+    /// Requests on a VM that no other place answers: those about devices of which nothing is modelled but whether they may be made, and the limit
+    /// of shadow pages.
+    /// </summary>
+    [MightSleep]
+    internal static long kvm_arch_vm_ioctl(@file filp, uint ioctl, ulong arg)
+    {
+        var kvm = (kvm)filp.private_data!;
+        kvm_arch arch = arch_of(kvm);
+        long r = 0;
+        switch (ioctl)
+        {
+            case KVM_SET_TSS_ADDR:
+                return arg > LastTssAddress ? -EINVAL : 0;
+            case KVM_SET_NR_MMU_PAGES:
+                if ((uint)arg < KVM_MIN_ALLOC_MMU_PAGES)
+                    return -EINVAL;
+                mutex_lock(kvm.slots_lock);
+                arch.n_requested_mmu_pages = (uint)arg;
+                arch.n_max_mmu_pages = (uint)arg;
+                mutex_unlock(kvm.slots_lock);
+                return 0;
+            case KVM_CREATE_IRQCHIP:
+                mutex_lock(kvm.@lock);
+                if (arch.irqchip_in_kernel)
+                    r = -EEXIST;
+                else if (kvm.created_vcpus != 0)
+                    r = -EINVAL;
+                else
+                    arch.irqchip_kernel = true;
+                mutex_unlock(kvm.@lock);
+                return r;
+            case KVM_CREATE_PIT:
+                mutex_lock(kvm.@lock);
+                if (arch.vpit)
+                    r = -EEXIST;
+                else if (!arch.irqchip_kernel)
+                    r = -ENOENT;
+                else
+                    arch.vpit = true;
+                mutex_unlock(kvm.@lock);
+                return r;
+            case KVM_REINJECT_CONTROL:
+                return arch.vpit ? 0 : -ENXIO;
+            case KVM_SET_BOOT_CPU_ID:
+                mutex_lock(kvm.@lock);
+                if (kvm.created_vcpus != 0)
+                    r = -EBUSY;
+                else if (arg > (ulong)arch.module.KVM_MAX_VCPU_IDS || (arch.max_vcpu_ids != 0 && arg > arch.max_vcpu_ids))
+                    r = -EINVAL;
+                mutex_unlock(kvm.@lock);
+                return r;
+            default:
+                return arch.module.UnknownVmIoctl;
+        }
+    }
+
     // Memslots.
 
     [MustCheck]
@@ -354,7 +421,7 @@ internal static unsafe class X86
     [MustHold("kvm.slots_lock")]
     internal static void kvm_arch_commit_memory_region(kvm kvm, kvm_memory_slot? old, kvm_memory_slot? @new, kvm_mr_change change)
     {
-        if (change is kvm_mr_change.KVM_MR_CREATE or kvm_mr_change.KVM_MR_DELETE)
+        if (arch_of(kvm).n_requested_mmu_pages == 0 && (change is kvm_mr_change.KVM_MR_CREATE or kvm_mr_change.KVM_MR_DELETE))
             arch_of(kvm).n_max_mmu_pages = Math.Max(kvm.nr_memslot_pages / KVM_MEMSLOT_PAGES_TO_MMU_PAGES_RATIO, KVM_MIN_ALLOC_MMU_PAGES);
         kvm_mmu_slot_apply_flags(kvm, old, @new, change);
 
@@ -733,6 +800,11 @@ internal static unsafe class X86
         var vcpu = (kvm_vcpu)filp.private_data!;
         switch (ioctl)
         {
+            // Interrupts that nobody ever takes, and a mode that is not compiled in.
+            case KVM_NMI:
+                return 0;
+            case KVM_SMI:
+                return -ENOTTY;
             case KVM_GET_REGS:
             {
                 kvm_regs regs = get_regs(arch_of(vcpu).state);

@@ -112,10 +112,19 @@ internal sealed class kvm_arch
 
     /// <summary>Whether local APICs are KVM's and the rest of the interrupt controller user space's. Under kvm.lock.</summary>
     internal bool irqchip_split;
+
+    /// <summary>Whether KVM has the whole interrupt controller, and with it the timer. Under kvm.lock.</summary>
+    internal bool irqchip_kernel;
+    internal bool vpit;
+
+    internal bool irqchip_in_kernel => irqchip_split || irqchip_kernel;
     internal ulong apic_bus_cycle_ns = 1;
 
     /// <summary>Shadow pages that may be used; 0 until there is a memslot.</summary>
     internal ulong n_max_mmu_pages;
+
+    /// <summary>What user space has set, which the number of memslots then does not change; 0 if it has not.</summary>
+    internal ulong n_requested_mmu_pages;
 
     /// <summary>Tags the VM's translations in the guest TLBs.</summary>
     internal uint vpid_group;
