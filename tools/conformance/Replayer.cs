@@ -117,6 +117,10 @@ public static class Replayer
         {
             difference = unbound.Message;
         }
+        catch (SetupException setup)
+        {
+            difference = setup.Message;
+        }
 
         if (difference is not null)
             divergences.Add(new Divergence(op.File, op.Line, op.Raw, difference, session.Describe(), predicted));

@@ -149,9 +149,9 @@ internal sealed class ModelMachine : IUserMachine
 
     public long ExecveAt(int fd) => _process.Syscall(fd, static fd => do_execveat_fd((uint)fd));
 
-    public void RunForkedChild(Action<IUserMachine> program) => _process.RunForkedChild(child => program(new ModelMachine(child, this)));
+    public void RunForkedChild(Action<IUserMachine> program) => Fork(child => program(new ModelMachine(child, this)));
 
-    public void RunExecutedChild(Action<IUserMachine> program) => _process.RunForkedChild(child =>
+    public void RunExecutedChild(Action<IUserMachine> program) => Fork(child =>
     {
         child.ExecNewImage();
         program(new ModelMachine(child));
@@ -165,6 +165,13 @@ internal sealed class ModelMachine : IUserMachine
     public void PlaceNextBelow(ulong end) => _process.PlaceNextBelow(end);
 
     public string Describe() => _process.DescribeAreas();
+
+    private void Fork(Action<UserProcess> program)
+    {
+        long error = _process.TryRunForkedChild(program);
+        if (error != 0)
+            throw new SetupException($"no child: {Errno.Name((int)error)}");
+    }
 
     private static UserSignal Signal(kernel_siginfo signal, ulong done) => new(signal.si_signo, signal.si_code, signal.si_addr, done);
 
