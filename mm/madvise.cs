@@ -481,12 +481,17 @@ internal static unsafe class Madvise
 
         // Only private memory and tmpfs can be huge, and the area must have room for one.
         ulong hpage = (vma.vm_end - PMD_SIZE) & PMD_MASK;
-        if (!vma_is_anonymous(vma) || (vma.vm_flags & (VM_SPECIAL | VM_NOHUGEPAGE)) != 0 || vma.vm_end < PMD_SIZE || hpage < vma.vm_start)
+        bool anonymous = vma_is_anonymous(vma);
+        if ((!anonymous && !vma_is_shmem(vma)) || (vma.vm_flags & (VM_SPECIAL | VM_NOHUGEPAGE)) != 0 || vma.vm_end < PMD_SIZE || hpage < vma.vm_start)
             return -EINVAL;
-        if (vma.anon_vma is null)
+        if (anonymous && vma.anon_vma is null)
             return -EINVAL;
         ulong hstart = (start + PMD_SIZE - 1) & PMD_MASK;
         ulong hend = end & PMD_MASK;
+
+        // Files of memory are never made of huge pages here; what asks for none of them is fine.
+        if (!anonymous && hstart < hend)
+            return -EINVAL;
 
         // A range that holds no aligned part at all is not the same as one whose aligned part is empty.
         if (hstart > hend)

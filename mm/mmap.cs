@@ -195,20 +195,21 @@ internal static class Mmap
         }
 
         if ((flags & MAP_HUGETLB) != 0)
-            return (ulong)HugetlbRefusal(addr, len, flags);
+            return (ulong)HugetlbRefusal(addr, len, flags, pgoff);
         return vm_mmap_pgoff(null, addr, len, prot, flags, pgoff);
     }
 
     /// <summary>Why there is no mapping of huge pages: their pool is empty on this host, but other reasons are told first.</summary>
-    private static long HugetlbRefusal(ulong addr, ulong len, ulong flags)
+    private static long HugetlbRefusal(ulong addr, ulong len, ulong flags, pgoff_t pgoff)
     {
         const int DefaultLog = 21;
         ulong log = (flags >> MAP_HUGE_SHIFT) & MAP_HUGE_MASK;
         if (log is not (0 or 21 or 30) || len == 0)
             return -EINVAL;
-        if ((flags & MAP_FIXED_NOREPLACE) == 0)
-            return -ENOMEM;
         ulong size = 1UL << (log == 0 ? DefaultLog : (int)log);
+        long refusal = (pgoff & ((size >> PAGE_SHIFT) - 1)) != 0 ? -EINVAL : -ENOMEM;
+        if ((flags & MAP_FIXED_NOREPLACE) == 0)
+            return refusal;
         len = (len + size - 1) & ~(size - 1);
         mm_struct mm = current.mm!;
         if (len > mm.task_size)
@@ -218,7 +219,7 @@ internal static class Mmap
         down_read(mm.mmap_lock);
         bool taken = find_vma_intersection(mm, addr, addr + len) is not null;
         up_read(mm.mmap_lock);
-        return taken ? -EEXIST : -ENOMEM;
+        return taken ? -EEXIST : refusal;
     }
 
     [MightSleep]
@@ -470,7 +471,8 @@ internal static class Mmap
     [MustHoldShared("mm.mmap_lock")]
     private static ulong arch_get_unmapped_area(mm_struct mm, ulong addr, ulong len)
     {
-        const ulong begin = 0x40000000;
+        // The start is randomised over 32 MiB above 1 GiB; this is its middle.
+        const ulong begin = 0x41000000;
         const ulong end = 0x80000000;
         if (len > end)
             return unchecked((ulong)-ENOMEM);

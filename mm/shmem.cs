@@ -11,6 +11,9 @@ internal sealed class shmem_inode_info
     /// <summary>Bytes below which fallocate has made blocks that truncation up must not free.</summary>
     internal pgoff_t fallocend;
 
+    /// <summary>Where pages are to come from, by offset in the file: every mapping of it sees the same.</summary>
+    internal readonly shared_policy policy = new();
+
     /// <summary>Pages that were charged when the file was made, for shared anonymous memory.</summary>
     internal long promised;
 }
@@ -67,10 +70,18 @@ internal static class Shmem
 
     private static readonly address_space_operations shmem_aops = new() { dirty_folio = noop_dirty_folio };
 
-    private static readonly vm_operations_struct shmem_vm_ops = new() { fault = shmem_fault, map_pages = filemap_map_pages };
+    private static readonly vm_operations_struct shmem_vm_ops = new()
+    {
+        fault = shmem_fault,
+        map_pages = filemap_map_pages,
+        set_policy = shmem_set_policy,
+        get_policy = shmem_get_policy,
+    };
 
     /// <summary>A disk's file hears of the first write to each page, for the page must get there.</summary>
     private static readonly vm_operations_struct disk_vm_ops = new() { fault = shmem_fault, map_pages = disk_map_pages, page_mkwrite = static (ref vm_fault _) => vm_fault_t.NONE };
+
+    internal static bool vma_is_shmem(vm_area_struct vma) => vma.vm_ops == shmem_vm_ops;
 
     internal static bool shmem_file(@file file) => shmem_mapping(file.f_mapping);
 
@@ -240,6 +251,15 @@ internal static class Shmem
 
         vma.vm_ops = OnDisk(file_inode(file)) ? disk_vm_ops : shmem_vm_ops;
         return 0;
+    }
+
+    /// <summary>A policy of a mapped file is the file's.</summary>
+    private static int shmem_set_policy(vm_area_struct vma, mempolicy? mpol) => mpol_set_shared_policy(SHMEM_I(file_inode(vma.vm_file!)).policy, vma, mpol);
+
+    private static mempolicy? shmem_get_policy(vm_area_struct vma, ulong addr, out pgoff_t ilx)
+    {
+        ilx = vma.vm_pgoff + ((addr - vma.vm_start) >> PAGE_SHIFT);
+        return mpol_shared_policy_lookup(SHMEM_I(file_inode(vma.vm_file!)).policy, ilx);
     }
 
     private static nint shmem_file_read_iter(@file file, Span<byte> buffer, ref long pos)
