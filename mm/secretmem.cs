@@ -44,8 +44,15 @@ internal static class Secretmem
     /// <summary>Whether any memory is secret now: then the machine cannot hibernate.</summary>
     internal static bool secretmem_active(Kernel kernel) => Volatile.Read(ref kernel.secretmem_users) != 0;
 
+    [Releases("folio")]
+    private static vm_fault_t Locked(ref vm_fault vmf, [ConsumesReference] folio folio)
+    {
+        vmf.page = folio_file_page(folio, vmf.pgoff);
+        HandOverLocked(folio, to: "the fault, in vmf.page");
+        return vm_fault_t.VM_FAULT_LOCKED;
+    }
+
     [MightSleep]
-    [ContextUnsafe("returns with the folio locked, as VM_FAULT_LOCKED says")]
     private static vm_fault_t secretmem_fault(ref vm_fault vmf)
     {
         inode inode = file_inode(vmf.vma.vm_file!);
@@ -69,12 +76,17 @@ internal static class Secretmem
             }
 
             folio_mark_uptodate(folio);
-            goto found;
+            ret = Locked(ref vmf, folio);
+            goto @out;
         }
 
     retry:
         folio = filemap_lock_folio(mapping, offset);
-        if (IS_ERR(folio))
+        if (!IS_ERR(folio))
+        {
+            ret = Locked(ref vmf, folio);
+        }
+        else
         {
             folio = folio_alloc(vmf.gfp_mask | __GFP_ZERO, 0);
             if (folio.IS_NULL)
@@ -105,11 +117,8 @@ internal static class Secretmem
             }
 
             strategy.SecretmemAdded(inode, folio);
+            ret = Locked(ref vmf, folio);
         }
-
-    found:
-        vmf.page = folio_file_page(folio, vmf.pgoff);
-        ret = vm_fault_t.VM_FAULT_LOCKED;
 
     @out:
         filemap_invalidate_unlock_shared(mapping);

@@ -78,7 +78,6 @@ internal static class Truncate
     /// range. Waits for locked folios. Pages can come in again behind its back unless the caller holds invalidate_lock.
     /// </summary>
     [MightSleep]
-    [ContextUnsafe("find_lock_entries() returns a batch of locked folios")]
     internal static void truncate_inode_pages_range(address_space mapping, long lstart, long lend)
     {
         if (mapping_empty(mapping))
@@ -86,22 +85,33 @@ internal static class Truncate
         pgoff_t start = (ulong)(lstart + (long)PAGE_SIZE - 1) >> PAGE_SHIFT;
         pgoff_t end = lend == -1 ? ulong.MaxValue : (ulong)(lend + 1) >> PAGE_SHIFT;
         folio_batch_init(out folio_batch fbatch);
+        folio folio;
 
         // First what can be had without waiting, many at a time.
         pgoff_t index = start;
         while (index < end && find_lock_entries(mapping, ref index, end - 1, ref fbatch) != 0)
         {
             for (int i = 0; i < fbatch.nr; i++)
-                truncate_cleanup_folio(mapping, fbatch.folios[i]);
+            {
+                folio = fbatch.folios[i];
+                AssertLocked(folio);
+                truncate_cleanup_folio(mapping, folio);
+            }
+
             delete_from_page_cache_batch(mapping, ref fbatch);
             for (int i = 0; i < fbatch.nr; i++)
-                folio_unlock(fbatch.folios[i]);
+            {
+                folio = fbatch.folios[i];
+                AssertLocked(folio);
+                folio_unlock(folio);
+            }
+
             folio_batch_release(ref fbatch);
             cond_resched();
         }
 
         bool same_folio = lstart >> PAGE_SHIFT == lend >> PAGE_SHIFT;
-        folio folio = filemap_lock_folio(mapping, (ulong)lstart >> PAGE_SHIFT);
+        folio = filemap_lock_folio(mapping, (ulong)lstart >> PAGE_SHIFT);
         if (!IS_ERR(folio))
         {
             same_folio = (ulong)lend < (ulong)folio_pos(folio) + folio_size(folio);
@@ -219,7 +229,6 @@ internal static class Truncate
 
     /// <summary>Drops clean, unused folios of a range of indices, both included, without waiting for any; returns how many pages went.</summary>
     [MightSleep]
-    [ContextUnsafe("find_lock_entries() returns a batch of locked folios")]
     internal static ulong invalidate_mapping_pages(address_space mapping, pgoff_t start, pgoff_t end)
     {
         ulong count = 0;
@@ -229,6 +238,7 @@ internal static class Truncate
             for (int i = 0; i < fbatch.nr; i++)
             {
                 folio folio = fbatch.folios[i];
+                AssertLocked(folio);
                 long nr = folio_nr_pages(folio);
                 if (!folio_test_unevictable(folio) && !mapping_unevictable(mapping) && mapping_evict_folio(mapping, folio) != 0)
                     count += (ulong)nr;

@@ -44,7 +44,7 @@ internal static unsafe class PageFlagsH
     internal static bool folio_test_uptodate(folio folio) => (Volatile.Read(ref folio.Frame->flags) & (1UL << PG_uptodate)) != 0;
 
     /// <summary>Release: the contents are visible before the bit is.</summary>
-    internal static void folio_mark_uptodate(folio folio) => Set(folio, PG_uptodate);
+    internal static void folio_mark_uptodate([BorrowsReference] folio folio) => Set(folio, PG_uptodate);
 
     internal static void folio_clear_uptodate(folio folio) => Clear(folio, PG_uptodate);
 

@@ -48,7 +48,6 @@ internal static class WaitH
     internal const uint WQ_FLAG_CUSTOM = 0x04;
 
     /// <summary>True if somebody waits. Without the lock the caller needs a full barrier between its condition and this look.</summary>
-    [ContextUnsafe("a racy look is the purpose; the caller orders it")]
     internal static bool waitqueue_active(wait_queue_head wq_head) => Volatile.Read(ref wq_head.first) is not null;
 
     internal static void wake_up(wait_queue_head wq_head) => Wait.__wake_up(wq_head, TASK_NORMAL, 1, null);
