@@ -2,12 +2,6 @@
 // Mirrors fs/xattr.c, Linux 6.18.
 namespace Linux;
 
-internal sealed partial class super_block
-{
-    /// <summary>File systems that keep extended attributes: the security, trusted and user namespaces, and access control lists.</summary>
-    internal bool s_xattr { get; init; }
-}
-
 internal sealed partial class inode
 {
     /// <summary>Attributes by name, made with the first. Changed under i_rwsem held for writing.</summary>

@@ -145,6 +145,9 @@ internal sealed partial class super_block
 
     internal super_operations s_op { get; init; } = new();
 
+    /// <summary>File systems that keep extended attributes: the security, trusted and user namespaces, and access control lists.</summary>
+    internal bool s_xattr { get; init; }
+
     /// <summary>SB_I_NOEXEC: mappings of its files must not be executable.</summary>
     internal bool s_iflags_noexec { get; init; }
 
