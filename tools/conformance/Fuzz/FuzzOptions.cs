@@ -117,7 +117,9 @@ internal sealed record FuzzPlan
     {
         Isa = Isa,
         Cpus = Cpus,
-        MemoryBytes = 512UL << 20,
+
+        // Enough for what is populated: a process that the kernel kills for want of memory shows nothing more.
+        MemoryBytes = Threads > 1 ? 4UL << 30 : 512UL << 20,
         Strategy = Strategy,
         SwProtectedVm = SwProtectedVm,
         TwoDimensionalPaging = TwoDimensionalPaging,
