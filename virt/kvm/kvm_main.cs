@@ -592,7 +592,7 @@ internal static unsafe partial class KvmMain
 
             case KVM_CAP_DIRTY_LOG_RING:
             case KVM_CAP_DIRTY_LOG_RING_ACQ_REL:
-                return cap.flags != 0 || cap.args[0] != (uint)cap.args[0] ? -EINVAL : kvm_vm_ioctl_enable_dirty_log_ring(kvm, (uint)cap.args[0]);
+                return kvm_vm_ioctl_enable_dirty_log_ring(kvm, (uint)cap.args[0]);
             case KVM_CAP_HALT_POLL:
                 return cap.flags != 0 || cap.args[0] != (uint)cap.args[0] ? -EINVAL : 0;
 
