@@ -6,7 +6,7 @@ using static Iced.Intel.AssemblerRegisters;
 namespace KvmSharp.Arch.X86.Tests;
 
 /// <summary>Guests that really run, by KVM's own user interface.</summary>
-internal sealed unsafe class KvmGuestTests
+internal sealed unsafe partial class KvmGuestTests
 {
     private const ulong MemoryBytes = 4UL << 20;
     private const ulong Code = 0x10000;
@@ -341,7 +341,7 @@ internal sealed unsafe class KvmGuestTests
     }
 
     /// <summary>A small VMM.</summary>
-    private sealed class Vm
+    private sealed partial class Vm
     {
         private readonly UserProcess process;
         private readonly int kvm;
