@@ -233,6 +233,7 @@ internal sealed class Joiner
                 else if (apart == Apart.ByBoolean && kind != JoinKind.Exceptional)
                 {
                     Silence(r, w, kind);
+                    SettleHeldOnBoth(r, w, site, kind);
                     merge = r.SameHard(w) && r.SameSoft(w);
                 }
                 else if (apart is Apart.BySoftFact or Apart.ByBoolean)
@@ -347,6 +348,22 @@ internal sealed class Joiner
                 continue;
             a.Locks = a.Locks.Remove(key);
             b.Locks = b.Locks.Remove(key);
+        }
+    }
+
+    // Rules 5 and 6: a boolean tells apart whether a lock is held, never how often or in which mode.
+    private void SettleHeldOnBoth(World a, World b, SyntaxNode site, JoinKind kind)
+    {
+        foreach (var (key, left, right) in a.Locks.Differences(b.Locks))
+        {
+            if (left is null || right is null || LockState.Same(left, right))
+                continue;
+            LockState? joined = LockState.Join(left, right, kind == JoinKind.LoopHead, out bool conflict);
+            if (!conflict)
+                continue;
+            _conflict(site, _objs[key], left, right);
+            a.Locks = a.Locks.Set(key, joined!);
+            b.Locks = b.Locks.Set(key, joined!);
         }
     }
 

@@ -322,7 +322,7 @@ internal sealed partial class Walker
                 Obj place = LocalObj(variable);
                 bool byRef = variable.RefKind != RefKind.None;
                 foreach (World w in _s.Worlds)
-                    w.Push(byRef ? Value.At(place).WithAlias(w.Read(place).Alias) : Value.At(place));
+                    w.Push(byRef ? Value.At(Storage(w, place)).WithAlias(w.Read(place).Alias) : Value.At(place));
 
                 break;
             case OperationKind.DeclarationExpression when op is IDeclarationExpressionOperation { Expression: ILocalReferenceOperation dl }:
@@ -801,7 +801,9 @@ internal sealed partial class Walker
         Value stored;
         if (isRefLocal)
         {
-            stored = Value.Of(location).WithAlias(v.Alias);
+            // A lock that is a struct is its storage, under whatever name.
+            bool isLock = type is { IsValueType: true } && (TypeFacts.IsDotNetLock(type) || Contracts.Type(type).IsLock);
+            stored = Value.Of(isLock && v.Location is { } storage ? storage : location).WithAlias(v.Alias);
         }
         else if (IsCopied(type))
         {
@@ -817,9 +819,26 @@ internal sealed partial class Walker
             stored = v.WithLocation(null).Named();
         }
 
+        // b = !b keeps what b tells, but a lock that is held if b is not held if the new b: it is told by nothing any more.
+        if (old.Kind == ValueKind.Test && stored.Kind == ValueKind.Test && ReferenceEquals(old.Obj, stored.Obj) && TellsLocks(old.Obj!))
+            stored = Value.Testing(TestKind.Truth, Produce(ObjKind.Result, (at, location), type), false, false);
         w.Env = w.Env.Set(location.Id, stored);
         if (old.Kind == ValueKind.Test && old.Obj is { } gone && !ReferenceEquals(gone, stored.Obj))
             dead.Add(gone);
+    }
+
+    private bool TellsLocks(Obj o)
+    {
+        foreach (World a in _s.Worlds)
+        {
+            foreach (World b in _s.Worlds)
+            {
+                if (a.Facts[o.Id] is { } x && b.Facts[o.Id] is { } y && !Bits.Same(x, y) && !a.SameHard(b))
+                    return true;
+            }
+        }
+
+        return false;
     }
 
     // Facts about values that no variable holds any more are forgotten; a lock that was HeldIf on one of them is KS1009 here.
@@ -1025,6 +1044,8 @@ internal sealed partial class Walker
         return list;
     }
 
+    private static Obj Storage(World w, Obj refLocal) => w.Env[refLocal.Id] is { Kind: ValueKind.Obj, Obj: { Kind: not ObjKind.Phi } storage } ? storage : refLocal;
+
     private void EvalRefInitializer(IOperation value, ILocalSymbol local)
     {
         while (value is IParenthesizedOperation p)
@@ -1040,7 +1061,7 @@ internal sealed partial class Walker
                 PtGuard? alias = at.Alias;
                 if (alias is null && symbol is not null)
                     alias = new PtGuard(symbol, OwnerOf(at.Location, symbol));
-                w.Push(Value.None.WithAlias(alias));
+                w.Push(at.WithAlias(alias));
             }
 
             return;
