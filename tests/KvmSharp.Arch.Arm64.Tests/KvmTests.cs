@@ -371,13 +371,15 @@ internal sealed unsafe class KvmTests : KvmArmTest
                     CurrentH.current.SignalHandler = _ => true;
                     Volatile.Write(ref vcpu, CurrentH.current);
                     result = vm.Run();
-                }),
+                }
+            ),
                 ("signaller", () =>
                 {
                     while (vm.Read(0x20000) == 0 || Volatile.Read(ref vcpu!.__state) != SchedH.TASK_INTERRUPTIBLE)
                         Thread.Yield();
                     Assert.That(process.Syscall(vcpu, static v => Signal.send_sig(Signal.SIGUSR1, v!, 0)), Is.Zero);
-                }));
+                }
+            ));
             Assert.That(result, Is.EqualTo(-EINTR));
             Assert.That(vm.Exit.exit_reason, Is.EqualTo(KVM_EXIT_INTR));
             Assert.That(vm.Read(0x20000), Is.EqualTo(1));
@@ -410,7 +412,8 @@ internal sealed unsafe class KvmTests : KvmArmTest
                         FileTable.fput(file);
                         return 0;
                     });
-                }));
+                }
+            ));
             Assert.That(result, Is.EqualTo(-EIO));
             Assert.That(vm.Run(), Is.EqualTo(-EIO));
             vm.Close();

@@ -87,7 +87,8 @@ internal sealed unsafe partial class KvmGuestTests
                         while (!Volatile.Read(ref back) && reasons.Count > 2)
                             Thread.Yield();
                     }
-                }),
+                }
+            ),
                 ("slots", () =>
                 {
                     while (vm.ReadQword(0x20000) == 0)
@@ -98,7 +99,8 @@ internal sealed unsafe partial class KvmGuestTests
                         Thread.Yield();
                     vm.AddExtraSlot(Extra, 4096);
                     Volatile.Write(ref back, true);
-                }));
+                }
+            ));
             Assert.That(reasons[..^1], Has.Count.GreaterThanOrEqualTo(3).And.All.EqualTo(KVM_EXIT_MMIO));
         },
         cpus: 3);

@@ -307,7 +307,8 @@ internal sealed unsafe partial class KvmGuestTests
                             FileTable.fput(file);
                             return 0;
                         });
-                    }));
+                    }
+                ));
                 Assert.That(result, Is.EqualTo(-EIO));
                 Assert.That(vm.Run(), Is.EqualTo(-EIO));
             },

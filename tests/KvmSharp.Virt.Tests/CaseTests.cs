@@ -46,13 +46,15 @@ internal sealed class CaseTests : KvmTest
                 current.SignalHandler = _ => true;
                 Volatile.Write(ref worker, current);
                 result = vmm.Process.Fallocate(fd, Keep, 0, (long)Bytes);
-            }),
+            }
+        ),
             ("signaller", () =>
             {
                 while (Volatile.Read(ref worker) is null)
                     Thread.Yield();
                 _ = vmm.Sys(worker!, static w => Signal.send_sig(Signal.SIGUSR1, w, 0));
-            }));
+            }
+        ));
 
         // The signal may come before, in the middle, or after the end.
         Assert.That(NameOf(result), Is.EqualTo(Ok).Or.EqualTo("EINTR"));
@@ -128,7 +130,8 @@ internal sealed class CaseTests : KvmTest
             {
                 while (!Volatile.Read(ref stop))
                     seen.Add(NameOf(other.PreFault(vcpu, 0, N)));
-            }),
+            }
+        ),
             ("slots", () =>
             {
                 for (int i = 0; i < 200; i++)
@@ -138,7 +141,8 @@ internal sealed class CaseTests : KvmTest
                 }
 
                 Volatile.Write(ref stop, true);
-            }));
+            }
+        ));
         Assert.That(seen, Is.SubsetOf(new[] { Ok, "EAGAIN", "ENOENT" }));
         Expect(vmm.Region2(0, 0, N, fd), Ok);
         Expect(vmm.PreFault(vcpu, 0, N, out ulong left), Ok);
