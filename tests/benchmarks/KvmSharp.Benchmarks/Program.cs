@@ -12,6 +12,12 @@ using static Linux.Rwsem;
 using static Linux.SpinlockH;
 using static Linux.Srcutree;
 
+if (args.Contains("analyzers"))
+{
+    KvmSharp.Benchmarks.AnalyzerBenchmarks.Run();
+    return 0;
+}
+
 if (args.Contains("hosts"))
 {
     KvmSharp.Benchmarks.HostBenchmarks.Boot();
