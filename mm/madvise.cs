@@ -19,24 +19,21 @@ internal static unsafe class Madvise
         if (behavior is MADV_HWPOISON or MADV_SOFT_OFFLINE)
             return madvise_inject_error(behavior, start, start + len_in);
         ulong end = start + PAGE_ALIGN(len_in);
-        bool write = madvise_need_mmap_write(behavior);
-        if (write)
+        int error;
+        if (madvise_need_mmap_write(behavior))
         {
             if (down_write_killable(mm.mmap_lock) != 0)
                 return -EINTR;
-        }
-        else
-        {
-            down_read(mm.mmap_lock);
+            error = madvise_walk_vmas(mm, start, end, behavior);
+            up_write(mm.mmap_lock);
+            return error;
         }
 
-        int error = behavior is MADV_POPULATE_READ or MADV_POPULATE_WRITE
+        down_read(mm.mmap_lock);
+        error = behavior is MADV_POPULATE_READ or MADV_POPULATE_WRITE
             ? madvise_populate(mm, start, end, behavior)
             : madvise_walk_vmas(mm, start, end, behavior);
-        if (write)
-            up_write(mm.mmap_lock);
-        else
-            up_read(mm.mmap_lock);
+        up_read(mm.mmap_lock);
         return error;
     }
 
