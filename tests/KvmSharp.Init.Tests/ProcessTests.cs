@@ -13,16 +13,22 @@ internal sealed class ProcessTests
     public void AFileIsPublishedUnderTheLockOfTheTable()
     {
         using Host host = Host.Boot(new HostOptions { MemoryBytes = 64UL << 20 });
-        Assert.That(
-            () => UserProcess.Run(host.Kernel, "opener", static process => process.Syscall(0, static _ =>
-            {
-                int first = Eventfd.sys_eventfd2(0, 0);
-                int second = Linux.File.get_unused_fd_flags(0);
-                SpinlockH.spin_lock(CurrentH.current.files!.file_lock);
-                Linux.File.fd_install(second, Linux.File.fget((uint)first)!);
-                return 0;
-            })),
-            Throws.TypeOf<KernelOops>().With.Message.Contain("file_lock"));
+        UserProcess.Run(host.Kernel, "opener", static process => process.Syscall(0, static _ =>
+        {
+            int first = Eventfd.sys_eventfd2(0, 0);
+            int second = Linux.File.get_unused_fd_flags(0);
+            Linux.@file file = Linux.File.fget((uint)first)!;
+            spinlock_t table = CurrentH.current.files!.file_lock;
+            SpinlockH.spin_lock(table);
+            Assert.That(() => Linux.File.fd_install(second, file), Throws.TypeOf<KernelOops>().With.Message.Contain("file_lock"));
+
+            // What the second spin_lock() had begun when it was stopped, and the first.
+            PreemptH.preempt_enable();
+            SpinlockH.spin_unlock(table);
+            FileTable.fput(file);
+            Linux.File.put_unused_fd(second);
+            return 0;
+        }));
     }
 
     [Test]

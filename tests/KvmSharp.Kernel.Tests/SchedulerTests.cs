@@ -304,11 +304,13 @@ internal sealed class SchedulerTests : KernelTest
     {
         var sem = new rw_semaphore("sem");
         task_struct? writer = null;
+        bool reading = false;
         int reads = 0;
         Assert.Throws<SignalDelivered>(() => this.Kernel.RunTasks(
             () =>
             {
                 down_read(sem);
+                Volatile.Write(ref reading, true);
                 while (Volatile.Read(ref writer) is null || !rwsem_is_contended(sem))
                     cond_resched();
                 Assert.That(down_read_trylock(sem), Is.False, "a waiting writer keeps new readers out");
@@ -319,6 +321,8 @@ internal sealed class SchedulerTests : KernelTest
             },
             () =>
             {
+                while (!Volatile.Read(ref reading))
+                    cond_resched();
                 Volatile.Write(ref writer, current);
                 Assert.That(down_write_killable(sem), Is.EqualTo(-EINTR));
             },
